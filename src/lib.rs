@@ -1,0 +1,1 @@
+//! ZeroMQ messaging as a native Rust library on tokio.
