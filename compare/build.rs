@@ -21,6 +21,8 @@ const AS_CONFIGURED: &[&str] = &[
     "-DZMQ_HAVE_TCP_KEEPCNT=1",
     "-DZMQ_HAVE_TCP_KEEPIDLE=1",
     "-DZMQ_HAVE_TCP_KEEPINTVL=1",
+    // Warnings about somebody else's code, on every build of ours.
+    "-w",
 ];
 
 fn main() {
