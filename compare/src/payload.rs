@@ -22,7 +22,6 @@ impl Payload {
     }
 
     /// One allocation and one copy: what libzmq's `zmq_msg_init_size` and `memcpy` do.
-    #[allow(dead_code)]
     pub fn copy(&self) -> Vec<u8> {
         self.0.clone()
     }
