@@ -105,6 +105,26 @@ impl Batch {
         self.messages == 0
     }
 
+    /// Empties the batch and keeps its buffer.
+    pub(crate) fn clear(&mut self) {
+        let buffer = std::mem::take(&mut self.store);
+        *self = match buffer {
+            Store::Owned(buffer) => Self::in_buffer(buffer),
+            Store::Shared(_) => Self::default(),
+        };
+    }
+
+    /// Lets go of large bodies; only for a batch that is cleared before it is used again.
+    pub(crate) fn release_large(&mut self) {
+        self.large.clear();
+    }
+
+    /// Whether a sender may append: the batch owns its buffer and is shorter than `limit`.
+    #[inline]
+    pub(crate) const fn is_open(&self, limit: usize) -> bool {
+        matches!(self.store, Store::Owned(_)) && self.bytes < limit
+    }
+
     /// Gives the buffer back for another batch; `None` where the batch did not own one.
     pub(crate) fn into_buffer(self) -> Option<Vec<u8>> {
         match self.store {
