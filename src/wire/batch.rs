@@ -91,6 +91,16 @@ impl Batch {
         }
     }
 
+    /// A copy of `messages` whole messages exactly as they came from a peer, already judged.
+    pub(crate) fn copied(encoded: &[u8], messages: usize) -> Self {
+        Self {
+            store: Store::Owned(encoded.to_vec()),
+            messages,
+            bytes: encoded.len(),
+            ..Self::default()
+        }
+    }
+
     /// Messages (and commands) that have not been popped.
     pub(crate) const fn messages(&self) -> usize {
         self.messages
@@ -155,28 +165,29 @@ impl Batch {
                 let mut rest = packed;
                 while let Some(&length) = rest.first() {
                     // The packed form keeps the length byte in front, just as a short header does.
-                    let whole = (1 + usize::from(length)).min(rest.len());
+                    let whole = usize::from(length).saturating_add(1).min(rest.len());
                     let (frame, tail) = rest.split_at(whole);
                     out.push(if tail.is_empty() { 0 } else { MORE });
                     out.extend_from_slice(frame);
-                    added += 1 + frame.len();
+                    added = added.saturating_add(frame.len()).saturating_add(1);
                     rest = tail;
                 }
             }
             Parts::Shared(frames) => {
-                for (index, body) in frames.iter().enumerate() {
-                    let flags = if index + 1 < frames.len() { MORE } else { 0 };
-                    added += header_len(body.len()) + body.len();
-                    self.put(flags, body, share_above);
+                if let Some((last, before)) = frames.split_last() {
+                    for body in before {
+                        added = added.saturating_add(self.put(MORE, body, share_above));
+                    }
+                    added = added.saturating_add(self.put(0, last, share_above));
                 }
             }
         }
-        self.messages += 1;
-        self.bytes += added;
+        self.finish_message(added);
     }
 
     /// Appends one frame of a message that [`finish_message`](Self::finish_message) will end.
-    pub(crate) fn put(&mut self, flags: u8, body: &Bytes, share_above: usize) {
+    /// Returns how many bytes the frame takes.
+    pub(crate) fn put(&mut self, flags: u8, body: &Bytes, share_above: usize) -> usize {
         let out = self.out();
         frame::put_header(out, flags, body.len());
         if body.len() > share_above {
@@ -188,19 +199,25 @@ impl Batch {
         } else {
             out.extend_from_slice(body);
         }
+        frame_len(body)
+    }
+
+    /// Appends whole frames of a message that [`finish_message`](Self::finish_message) will end,
+    /// exactly as they came from a peer, already judged.
+    pub(crate) fn put_encoded(&mut self, frames: &[u8]) {
+        self.out().extend_from_slice(frames);
     }
 
     /// Counts the frames put since the last message as one message of `bytes` encoded bytes.
     pub(crate) fn finish_message(&mut self, bytes: usize) {
-        self.messages += 1;
-        self.bytes += bytes;
+        self.messages = self.messages.saturating_add(1);
+        self.bytes = self.bytes.saturating_add(bytes);
     }
 
     /// Appends a command, which counts as a message.
     pub(crate) fn push_command(&mut self, body: &[u8]) {
         frame::put_frame(self.out(), frame::COMMAND, body);
-        self.messages += 1;
-        self.bytes += header_len(body.len()) + body.len();
+        self.finish_message(frame_len(body));
     }
 
     /// Appends a copy of what `other` still holds; large bodies are shared.
@@ -209,18 +226,18 @@ impl Batch {
         let rest = other.store.as_slice().get(other.head..).unwrap_or_default();
         self.out().extend_from_slice(rest);
         self.large.extend(other.large.iter().map(|large| Large {
-            at: start + large.at - other.head,
+            at: large.at.saturating_sub(other.head).saturating_add(start),
             body: large.body.clone(),
         }));
-        self.messages += other.messages;
-        self.bytes += other.bytes;
+        self.messages = self.messages.saturating_add(other.messages);
+        self.bytes = self.bytes.saturating_add(other.bytes);
     }
 
     /// The first frame of the next message.
     pub(crate) fn peek(&self) -> Option<First<'_>> {
         let bytes = self.store.as_slice();
         let header = frame::parse(bytes.get(self.head..)?).ok()??;
-        let at = self.head + header.head;
+        let at = self.head.checked_add(header.head)?;
         let body = match self.large.front() {
             Some(large) if large.at == at && header.body > 0 => &large.body[..],
             _ => bytes.get(at..at.checked_add(usize::try_from(header.body).ok()?)?)?,
@@ -263,29 +280,30 @@ impl Batch {
         if self
             .large
             .front()
-            .is_some_and(|large| large.at == self.head + 2)
+            .is_some_and(|large| large.at == self.head.saturating_add(2))
             && length > 0
         {
             return None;
         }
         let message = Message::single(rest.get(..length)?);
-        self.consumed(2 + length, 2 + length);
+        let whole = length.saturating_add(2);
+        self.consumed(whole, whole);
         Some(message)
     }
 
     /// Walks over the frames of the next message and leaves `head` behind it.
     fn next_message(&mut self, mut each: impl FnMut(Body<'_>)) {
-        let (mut at, mut total) = (self.head, 0);
+        let (mut at, mut total) = (self.head, 0usize);
         loop {
             let bytes = self.store.as_slice();
             let Some(Ok(Some(header))) = bytes.get(at..).map(frame::parse) else {
                 return self.give_up();
             };
-            at += header.head;
+            at = at.saturating_add(header.head);
             let Ok(length) = usize::try_from(header.body) else {
                 return self.give_up();
             };
-            total += header.head + length;
+            total = total.saturating_add(header.head).saturating_add(length);
             if length > 0 && self.large.front().is_some_and(|large| large.at == at) {
                 if let Some(large) = self.large.pop_front() {
                     each(Body::Shared(large.body));
@@ -306,13 +324,13 @@ impl Batch {
                 at = end;
             }
             if !header.more {
-                return self.consumed(at - self.head, total);
+                return self.consumed(at.saturating_sub(self.head), total);
             }
         }
     }
 
     fn consumed(&mut self, stored: usize, total: usize) {
-        self.head += stored;
+        self.head = self.head.saturating_add(stored);
         self.messages = self.messages.saturating_sub(1);
         self.bytes = self.bytes.saturating_sub(total);
     }
@@ -335,6 +353,11 @@ impl Batch {
     pub(super) const fn large(&self) -> &VecDeque<Large> {
         &self.large
     }
+}
+
+/// Bytes of a frame with this body.
+fn frame_len(body: &[u8]) -> usize {
+    header_len(body.len()).saturating_add(body.len())
 }
 
 enum Body<'a> {

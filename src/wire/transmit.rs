@@ -36,7 +36,7 @@ impl Transmit {
     /// Lays out what comes next into `slices` and returns how many it used.
     pub(crate) fn slices<'a>(&'a self, slices: &mut [IoSlice<'a>]) -> usize {
         let stored = self.batch.stored();
-        let (mut at, mut within, mut used) = (self.stored, self.within, 0);
+        let (mut at, mut within, mut used) = (self.stored, self.within, 0usize);
         let mut put = |bytes: &'a [u8]| {
             if bytes.is_empty() {
                 return true;
@@ -45,7 +45,7 @@ impl Transmit {
                 return false;
             };
             *slot = IoSlice::new(bytes);
-            used += 1;
+            used = used.saturating_add(1);
             true
         };
         for large in self.batch.large().iter().skip(self.large) {
@@ -64,21 +64,21 @@ impl Transmit {
     pub(crate) fn advance(&mut self, mut written: usize) {
         while written > 0 {
             let next = self.batch.large().get(self.large);
-            let end = next.map_or(self.batch.stored().len(), |large| large.at);
+            let end = next.map_or_else(|| self.batch.stored().len(), |large| large.at);
             let step = written.min(end.saturating_sub(self.stored));
-            self.stored += step;
-            written -= step;
+            self.stored = self.stored.saturating_add(step);
+            written = written.saturating_sub(step);
             let Some(large) = next else {
                 debug_assert!(written == 0, "more written than there was");
                 return;
             };
-            let left = large.body.len() - self.within;
+            let left = large.body.len().saturating_sub(self.within);
             let step = written.min(left);
-            written -= step;
+            written = written.saturating_sub(step);
             if step == left {
-                (self.large, self.within) = (self.large + 1, 0);
+                (self.large, self.within) = (self.large.saturating_add(1), 0);
             } else {
-                self.within += step;
+                self.within = self.within.saturating_add(step);
             }
         }
     }
