@@ -162,7 +162,10 @@ impl fmt::Display for DisconnectReason {
                 write!(f, "the handshake was not complete after {limit:?}")
             }
             Self::Crowded { limit } => {
-                write!(f, "more than {limit} handshakes are unfinished, this was the oldest")
+                write!(
+                    f,
+                    "more than {limit} handshakes are unfinished, this was the oldest"
+                )
             }
             Self::Closed => f.write_str("this side closed the connection"),
             Self::Reset => f.write_str("this side gave the connection up with a request"),

@@ -310,6 +310,7 @@ pub trait IntoFrame: sealed::Sealed {
 }
 
 mod sealed {
+    #[expect(unnameable_types, reason = "that is what seals")]
     pub trait Sealed {}
 }
 

@@ -37,8 +37,14 @@ pub(crate) const MAX_FRAMES: usize = 8_192;
 impl Default for Options {
     fn default() -> Self {
         Self {
-            send: Capacity { messages: HWM_MESSAGES, bytes: HWM_BYTES },
-            recv: Capacity { messages: HWM_MESSAGES, bytes: HWM_BYTES },
+            send: Capacity {
+                messages: HWM_MESSAGES,
+                bytes: HWM_BYTES,
+            },
+            recv: Capacity {
+                messages: HWM_MESSAGES,
+                bytes: HWM_BYTES,
+            },
             linger: Some(Duration::from_secs(30)),
             reconnect_interval: Duration::from_millis(100),
             reconnect_interval_max: Duration::from_secs(10),
@@ -47,7 +53,10 @@ impl Default for Options {
             max_message_size: MAX_MESSAGE_SIZE,
             max_frames: MAX_FRAMES,
             identity: Bytes::new(),
-            transport: TransportOptions { keep_alive: Some(KeepAlive::default()), ..TransportOptions::default() },
+            transport: TransportOptions {
+                keep_alive: Some(KeepAlive::default()),
+                ..TransportOptions::default()
+            },
         }
     }
 }
@@ -60,7 +69,7 @@ impl Default for Options {
 pub struct Identity(Bytes);
 
 /// The longest identity, in bytes.
-pub const IDENTITY_MAX: usize = 255;
+pub(crate) const IDENTITY_MAX: usize = 255;
 
 /// Why some bytes are no [`Identity`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
@@ -125,7 +134,10 @@ mod tests {
     fn identities_are_checked() {
         assert_eq!(Identity::new(""), Err(IdentityError::Empty));
         assert_eq!(Identity::new(&b"\0x"[..]), Err(IdentityError::LeadingZero));
-        assert_eq!(Identity::new(vec![1; 256]), Err(IdentityError::TooLong { length: 256 }));
+        assert_eq!(
+            Identity::new(vec![1; 256]),
+            Err(IdentityError::TooLong { length: 256 })
+        );
         assert!(Identity::new(vec![1; 255]).is_ok());
         assert_eq!(Identity::try_from("me").unwrap().as_bytes(), "me");
     }

@@ -61,7 +61,10 @@ mod tests {
 
     #[test]
     fn a_reply_starts_with_the_delimiter() {
-        assert_eq!(open_reply(Message::from(["", "yes"])), Some(Message::from("yes")));
+        assert_eq!(
+            open_reply(Message::from(["", "yes"])),
+            Some(Message::from("yes"))
+        );
         assert_eq!(open_reply(Message::from(["", ""])), Some(Message::from("")));
         assert_eq!(open_reply(Message::from(["x", "yes"])), None);
         assert_eq!(open_reply(Message::from("")), None);

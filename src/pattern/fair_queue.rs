@@ -131,6 +131,11 @@ impl FairQueue {
         self.line.leave(ticket);
     }
 
+    /// Wakes every waiter to look around: something has changed that is not in this queue.
+    pub(crate) fn nudge(&self) {
+        self.line.wake_all();
+    }
+
     /// Ends the queue: every waiter wakes and finds it closed.
     pub(crate) fn close(&self) {
         self.line.close();
@@ -215,7 +220,10 @@ impl Peer {
         self.release();
         match self.pipe.take() {
             Take::Batch(batch) => {
-                self.held = Load { messages: batch.messages(), bytes: batch.bytes() };
+                self.held = Load {
+                    messages: batch.messages(),
+                    bytes: batch.bytes(),
+                };
                 self.batch = batch;
                 Refill::Some
             }
@@ -226,7 +234,9 @@ impl Peer {
 
     fn read(&mut self, filter: Filter<'_>) -> Option<Message> {
         let passes = filter.is_none_or(|passes| {
-            self.batch.peek().is_some_and(|first| passes(self.id, first))
+            self.batch
+                .peek()
+                .is_some_and(|first| passes(self.id, first))
         });
         let message = if passes {
             self.batch.pop()
@@ -248,7 +258,10 @@ impl Peer {
         };
         if used.messages > 0 || used.bytes > 0 {
             self.pipe.release(used);
-            self.held = Load { messages: self.batch.messages(), bytes: self.batch.bytes() };
+            self.held = Load {
+                messages: self.batch.messages(),
+                bytes: self.batch.bytes(),
+            };
         }
     }
 }

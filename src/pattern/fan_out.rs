@@ -20,7 +20,7 @@ use crate::pipe::sync::{Arc, Mutex};
 use crate::pipe::wake::{Listener, Signal, Ticket, Token};
 use crate::pipe::{CloseReason, Load, Passed, Pipe, Take};
 use crate::wire::batch::Batch;
-use crate::wire::subscription::{self, Subscription};
+use crate::wire::subscription::Subscription;
 
 /// Bodies longer than this are shared by the subscribers' pipes instead of being copied into each.
 ///
@@ -132,7 +132,10 @@ impl FanOut {
         }
         state.scratch.clear();
         state.scratch.push(&[], message, SHARE_ABOVE);
-        state.sent.bytes = state.sent.bytes.saturating_add(state.scratch.bytes() as u64);
+        state.sent.bytes = state
+            .sent
+            .bytes
+            .saturating_add(state.scratch.bytes() as u64);
         for &token in &state.matching {
             if let Some(peer) = state.peers.get(token) {
                 // Full or closing: the pipe has counted the loss.
@@ -234,12 +237,21 @@ impl State {
             let Take::Batch(mut batch) = pipe.take() else {
                 return None;
             };
-            pipe.release(Load { messages: batch.messages(), bytes: batch.bytes() });
+            pipe.release(Load {
+                messages: batch.messages(),
+                bytes: batch.bytes(),
+            });
             while let Some(first) = batch.peek() {
-                let result = match subscription::parse(first) {
-                    Some(Subscription::Subscribe(prefix)) => self.subscribe(token, prefix),
-                    Some(Subscription::Cancel(prefix)) => {
-                        self.cancel(token, prefix);
+                let result = match Subscription::read(first) {
+                    Some(Subscription {
+                        subscribe: true,
+                        topic,
+                    }) => self.subscribe(token, topic),
+                    Some(Subscription {
+                        subscribe: false,
+                        topic,
+                    }) => {
+                        self.cancel(token, topic);
                         Ok(())
                     }
                     // RFC 29: a PUB does not read messages.
@@ -264,7 +276,6 @@ impl State {
         if peer.prefixes.len() >= SUBSCRIPTIONS_MAX || bytes > SUBSCRIPTION_BYTES_MAX {
             return Err(ProtocolError::TooManySubscriptions {
                 limit: SUBSCRIPTIONS_MAX,
-                bytes_limit: SUBSCRIPTION_BYTES_MAX,
             });
         }
         peer.prefixes.insert(prefix.into());
@@ -305,7 +316,12 @@ impl State {
             return true;
         };
         peer.inbound = None;
-        let some: Vec<Box<[u8]>> = peer.prefixes.iter().take(REMOVED_AT_ONCE).cloned().collect();
+        let some: Vec<Box<[u8]>> = peer
+            .prefixes
+            .iter()
+            .take(REMOVED_AT_ONCE)
+            .cloned()
+            .collect();
         for prefix in &some {
             peer.prefixes.remove(prefix);
         }

@@ -11,7 +11,7 @@ use super::PeerId;
 use super::trie::Trie;
 use crate::pipe::Pipe;
 use crate::pipe::sync::{Arc, Mutex};
-use crate::wire::subscription;
+use crate::wire::subscription::Subscription;
 
 /// See the [module](self).
 #[derive(Debug, Default)]
@@ -33,8 +33,10 @@ impl Interest {
         let mut state = self.state.lock();
         *state.counts.entry(prefix) += 1;
         state.prefixes.insert(prefix.to_vec(), ());
-        let command = subscription::subscribe(prefix);
-        state.publishers.iter().for_each(|(_, pipe)| pipe.push_command(&command));
+        state.tell(Subscription {
+            subscribe: true,
+            topic: prefix,
+        });
     }
 
     /// Takes one subscription back; one that does not exist is ignored, as in libzmq.
@@ -49,21 +51,30 @@ impl Interest {
         }
         state.counts.remove(prefix);
         state.prefixes.remove(prefix);
-        let command = subscription::cancel(prefix);
-        state.publishers.iter().for_each(|(_, pipe)| pipe.push_command(&command));
+        state.tell(Subscription {
+            subscribe: false,
+            topic: prefix,
+        });
     }
 
     /// Tells a new publisher everything, each prefix once.
     pub(crate) fn attach(&self, id: PeerId, pipe: &Arc<Pipe>) {
         let mut state = self.state.lock();
         for prefix in state.prefixes.keys() {
-            pipe.push_command(&subscription::subscribe(prefix));
+            let subscription = Subscription {
+                subscribe: true,
+                topic: prefix,
+            };
+            pipe.push_control(|batch| subscription.push_command(batch));
         }
         state.publishers.push((id, Arc::clone(pipe)));
     }
 
     pub(crate) fn detach(&self, id: PeerId) {
-        self.state.lock().publishers.retain(|(publisher, _)| *publisher != id);
+        self.state
+            .lock()
+            .publishers
+            .retain(|(publisher, _)| *publisher != id);
     }
 
     /// Whether a message that begins with this frame is wanted.
@@ -79,5 +90,13 @@ impl Interest {
 
     pub(crate) fn close(&self) {
         self.state.lock().publishers.clear();
+    }
+}
+
+impl State {
+    fn tell(&self, subscription: Subscription<'_>) {
+        for (_, pipe) in &self.publishers {
+            pipe.push_control(|batch| subscription.push_command(batch));
+        }
     }
 }

@@ -92,7 +92,11 @@ impl Line {
     fn served_in_line(&self, ticket: &mut Ticket, more: bool) {
         let mut state = self.state.lock();
         let passed_on = state.waiters.leave(ticket);
-        let wake = if more { passed_on.or_else(|| state.waiters.wake_one()) } else { passed_on };
+        let wake = if more {
+            passed_on.or_else(|| state.waiters.wake_one())
+        } else {
+            passed_on
+        };
         self.waiting.store(state.waiters.len(), Ordering::Release);
         drop(state);
         wake.into_iter().for_each(Waker::wake);

@@ -9,8 +9,8 @@
 //! | PULL | – | [`fair_queue`] |
 //! | PUB | [`fan_out`] | subscriptions only |
 //! | SUB | subscriptions only ([`interest`]) | [`fair_queue`] with a filter |
-//! | REQ | [`round_robin`] | [`fair_queue`], from the peer that was asked |
-//! | REP | the peer that asked | [`fair_queue`] with an [`envelope`] |
+//! | REQ | [`round_robin`] | [`fair_queue`], from the peer that was asked ([`requests`]) |
+//! | REP | the peer that asked | [`fair_queue`] with an [`envelope`] ([`replies`]) |
 //!
 //! Lock order: the pattern's state, then its line, or one pipe. Nothing is called under a line's
 //! lock, and a pipe's signals arrive with no pipe locked.
@@ -20,6 +20,8 @@ pub(crate) mod fair_queue;
 pub(crate) mod fan_out;
 pub(crate) mod interest;
 mod line;
+pub(crate) mod replies;
+pub(crate) mod requests;
 pub(crate) mod round_robin;
 mod slots;
 mod trie;

@@ -58,7 +58,11 @@ impl RoundRobin {
         if self.line.is_closed() {
             return;
         }
-        let token = state.peers.insert(Peer { id, pipe: Arc::clone(&pipe), in_round: true });
+        let token = state.peers.insert(Peer {
+            id,
+            pipe: Arc::clone(&pipe),
+            in_round: true,
+        });
         let listener: Arc<dyn Listener> = Arc::clone(self) as Arc<dyn Listener>;
         pipe.produce_for(listener, token);
         state.round.push_back(token);
@@ -68,15 +72,21 @@ impl RoundRobin {
     }
 
     /// A peer is gone. Its whole messages of which no byte was written go to other peers, now or
-    /// as soon as there are some.
-    pub(crate) fn detach(&self, id: PeerId, unwritten: Vec<Batch>) {
+    /// as soon as there are some; returned is how many are lost because the socket is closed.
+    pub(crate) fn detach(&self, id: PeerId, unwritten: Vec<Batch>) -> usize {
         let mut state = self.state.lock();
+        if self.line.is_closed() {
+            return unwritten.iter().map(Batch::messages).sum();
+        }
         if let Some(token) = state.peers.find(|peer| peer.id == id) {
             state.peers.remove(token);
             state.round.retain(|&other| other != token);
         }
-        state.orphans.extend(unwritten.into_iter().filter(|batch| !batch.is_empty()));
+        state
+            .orphans
+            .extend(unwritten.into_iter().filter(|batch| !batch.is_empty()));
         state.rehome();
+        0
     }
 
     /// Gives the message to the next peer that has room, behind `envelope`.
@@ -120,9 +130,8 @@ impl RoundRobin {
             }
             state.collect(&self.line);
             let mut place = None;
-            let served = state.serve(|pipe| {
-                pipe.reserve().inspect(|()| place = Some(Arc::clone(pipe)))
-            });
+            let served =
+                state.serve(|pipe| pipe.reserve().inspect(|()| place = Some(Arc::clone(pipe))));
             if served.is_some() {
                 self.line.served(ticket, !state.round.is_empty());
                 return Poll::Ready(Some(Reserved(place)));
@@ -162,10 +171,14 @@ impl RoundRobin {
 
     /// What waits for a peer to go to.
     pub(crate) fn orphans(&self) -> Load {
-        self.state.lock().orphans.iter().fold(Load::default(), |sum, batch| Load {
-            messages: sum.messages + batch.messages(),
-            bytes: sum.bytes + batch.bytes(),
-        })
+        self.state
+            .lock()
+            .orphans
+            .iter()
+            .fold(Load::default(), |sum, batch| Load {
+                messages: sum.messages + batch.messages(),
+                bytes: sum.bytes + batch.bytes(),
+            })
     }
 }
 

@@ -12,7 +12,10 @@ pub(crate) struct Slots<T> {
 
 impl<T> Default for Slots<T> {
     fn default() -> Self {
-        Self { entries: Vec::new(), free: Vec::new() }
+        Self {
+            entries: Vec::new(),
+            free: Vec::new(),
+        }
     }
 }
 
@@ -45,10 +48,15 @@ impl<T> Slots<T> {
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = (Token, &T)> {
-        self.entries.iter().enumerate().filter_map(|(token, slot)| Some((token, slot.as_ref()?)))
+        self.entries
+            .iter()
+            .enumerate()
+            .filter_map(|(token, slot)| Some((token, slot.as_ref()?)))
     }
 
     pub(crate) fn find(&self, mut wanted: impl FnMut(&T) -> bool) -> Option<Token> {
-        self.iter().find(|(_, entry)| wanted(entry)).map(|(token, _)| token)
+        self.iter()
+            .find(|(_, entry)| wanted(entry))
+            .map(|(token, _)| token)
     }
 }

@@ -22,16 +22,26 @@ struct Node<V> {
 
 impl<V> Node<V> {
     fn leaf(label: &[u8], value: Option<V>) -> Self {
-        Self { label: label.into(), value, children: Vec::new() }
+        Self {
+            label: label.into(),
+            value,
+            children: Vec::new(),
+        }
     }
 
     fn child(&self, first: u8) -> Option<usize> {
-        let index = self.children.binary_search_by_key(&first, |&(byte, _)| byte).ok()?;
+        let index = self
+            .children
+            .binary_search_by_key(&first, |&(byte, _)| byte)
+            .ok()?;
         self.children.get(index).map(|&(_, node)| node)
     }
 
     fn link(&mut self, first: u8, node: usize) {
-        match self.children.binary_search_by_key(&first, |&(byte, _)| byte) {
+        match self
+            .children
+            .binary_search_by_key(&first, |&(byte, _)| byte)
+        {
             Ok(index) => self.children[index].1 = node,
             Err(index) => self.children.insert(index, (first, node)),
         }
@@ -46,7 +56,11 @@ const ROOT: usize = 0;
 
 impl<V> Default for Trie<V> {
     fn default() -> Self {
-        Self { nodes: vec![Node::leaf(&[], None)], free: Vec::new(), len: 0 }
+        Self {
+            nodes: vec![Node::leaf(&[], None)],
+            free: Vec::new(),
+            len: 0,
+        }
     }
 }
 

@@ -56,7 +56,7 @@ pub(crate) async fn run(
                 }
                 hub.tell(Event::AcceptFailed {
                     endpoint: listener.endpoint().clone(),
-                    error: std::sync::Arc::new(error),
+                    error: Arc::new(error),
                     retry_in: wait,
                 });
                 tokio::select! {
@@ -80,12 +80,19 @@ fn start(
     spawn: &Arc<Spawn>,
 ) {
     let endpoint = listener.endpoint().clone();
-    hub.tell(Event::Accepted { endpoint: endpoint.clone(), peer: address.clone() });
+    hub.tell(Event::Accepted {
+        endpoint: endpoint.clone(),
+        peer: address.clone(),
+    });
     let (hub, unfinished) = (Arc::clone(hub), Arc::clone(unfinished));
     let mut stop = stop.clone();
     let (number, dropped) = unfinished.add();
     spawn(Box::pin(async move {
-        let place = Place { endpoint: endpoint.clone(), address: address.clone(), standing: None };
+        let place = Place {
+            endpoint: endpoint.clone(),
+            address: address.clone(),
+            standing: None,
+        };
         let done = Arc::clone(&unfinished);
         let session = session::run(&hub, stream, place, &mut stop, move || done.remove(number));
         // A session that is dropped in the middle of its handshake has not been admitted yet.
@@ -122,7 +129,9 @@ impl Unfinished {
         if state.under_way.len() > UNFINISHED_MAX {
             if let Some((_, oldest)) = state.under_way.pop_first() {
                 // The receiver is gone when that session has just ended: nothing to tell it then.
-                let _ = oldest.send(DisconnectReason::Crowded { limit: UNFINISHED_MAX });
+                let _ = oldest.send(DisconnectReason::Crowded {
+                    limit: UNFINISHED_MAX,
+                });
             }
         }
         (number, receiver)

@@ -37,7 +37,7 @@ pub(crate) async fn run(
                 let retry_in = backoff.next();
                 hub.tell(Event::ConnectFailed {
                     endpoint: endpoint.clone(),
-                    error: std::sync::Arc::new(failure.source),
+                    error: Arc::new(failure.source),
                     retry_in,
                 });
                 retry_in
@@ -48,13 +48,19 @@ pub(crate) async fn run(
                     address: address.clone(),
                     standing: standing.clone(),
                 };
-                hub.tell(Event::Connected { endpoint: endpoint.clone(), peer: address });
+                hub.tell(Event::Connected {
+                    endpoint: endpoint.clone(),
+                    peer: address,
+                });
                 let outcome = session::run(&hub, stream, place, &mut stop, || {}).await;
                 if is_over(&stop, standing.as_ref()) {
                     break;
                 }
                 let retry_in = wait_after(&outcome, &mut backoff);
-                hub.tell(Event::Redialing { endpoint: endpoint.clone(), retry_in });
+                hub.tell(Event::Redialing {
+                    endpoint: endpoint.clone(),
+                    retry_in,
+                });
                 retry_in
             }
         };
@@ -97,4 +103,3 @@ async fn over(stop: &mut watch::Receiver<Stop>, standing: Option<&Standing>) {
         }
     }
 }
-

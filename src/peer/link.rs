@@ -14,6 +14,7 @@ use crate::pattern::{Departure, PeerId};
 use crate::pipe::sync::{Arc, Mutex};
 use crate::pipe::{CloseReason, Pipe};
 use crate::transport::inproc::Namespace;
+use crate::wire::socket_type::SocketType;
 
 /// The names of one context.
 pub(crate) type Names = Namespace<Bound, Arc<Caller>>;
@@ -55,7 +56,14 @@ impl Caller {
     ) -> Arc<Self> {
         let name = name.to_owned();
         let (hub, over) = (Arc::downgrade(hub), Mutex::new(false));
-        Arc::new(Self { hub, endpoint, name, names, standing, over })
+        Arc::new(Self {
+            hub,
+            endpoint,
+            name,
+            names,
+            standing,
+            over,
+        })
     }
 
     /// Joins whoever is bound to the name, or waits for somebody to be.
@@ -73,7 +81,8 @@ impl Caller {
     /// Never calls again. A link that stands is ended by hanging up.
     pub(crate) fn cancel(self: &Arc<Self>) {
         *self.over.lock() = true;
-        self.names.withdraw(&self.name, |other| Arc::ptr_eq(other, self));
+        self.names
+            .withdraw(&self.name, |other| Arc::ptr_eq(other, self));
     }
 }
 
@@ -84,8 +93,8 @@ pub(crate) fn join(bound: &Bound, caller: &Arc<Caller>) {
     };
     let (theirs, ours) = (server.socket_type(), client.socket_type());
     if !ours.can_talk_to(theirs) {
-        mismatch(&*client, &caller.endpoint, Incompatible::SocketType { ours, theirs });
-        mismatch(&*server, &bound.endpoint, Incompatible::SocketType { ours: theirs, theirs: ours });
+        mismatch(&*client, &caller.endpoint, mismatched(ours, theirs));
+        mismatch(&*server, &bound.endpoint, mismatched(theirs, ours));
         return;
     }
     let to_server = client.options().send.joined(server.options().recv);
@@ -101,7 +110,10 @@ pub(crate) fn join(bound: &Bound, caller: &Arc<Caller>) {
     let link = Arc::new(Link {
         client: Side {
             hub: caller.hub.clone(),
-            id: caller.standing.as_ref().map_or_else(|| client.next_peer_id(), |s| s.id),
+            id: caller
+                .standing
+                .as_ref()
+                .map_or_else(|| client.next_peer_id(), |s| s.id),
             outbound: Arc::clone(&up),
         },
         server: Side {
@@ -112,6 +124,8 @@ pub(crate) fn join(bound: &Bound, caller: &Arc<Caller>) {
         caller: Arc::clone(caller),
         over: Mutex::new(false),
     });
+    // Nobody hangs up in between: whoever wants to waits for this lock.
+    let over = link.over.lock();
     // The server first: what the client has queued, and its subscriptions, find it attached.
     let server_admits = server.admit(Newcomer {
         id: link.server.id,
@@ -124,10 +138,15 @@ pub(crate) fn join(bound: &Bound, caller: &Arc<Caller>) {
             inbound: server.listens().then(|| Arc::clone(&up)),
         },
         standing: false,
-        link: Some(LinkEnd { link: Arc::clone(&link), is_client: false }),
+        link: Some(LinkEnd {
+            link: Arc::clone(&link),
+            is_client: false,
+        }),
     });
     if !server_admits {
-        return;
+        // It is closing, and has given up the name before.
+        drop(over);
+        return Arc::clone(caller).call();
     }
     let client_admits = client.admit(Newcomer {
         id: link.client.id,
@@ -135,12 +154,30 @@ pub(crate) fn join(bound: &Bound, caller: &Arc<Caller>) {
         address: PeerAddress::Inproc,
         socket_type: theirs,
         identity: server.options().identity.clone(),
-        pipes: Pipes { outbound: up, inbound: client.listens().then_some(down) },
+        pipes: Pipes {
+            outbound: up,
+            inbound: client.listens().then_some(down),
+        },
         standing: caller.standing.is_some(),
-        link: Some(LinkEnd { link: Arc::clone(&link), is_client: true }),
+        link: Some(LinkEnd {
+            link: Arc::clone(&link),
+            is_client: true,
+        }),
     });
+    drop(over);
     if !client_admits {
-        LinkEnd { link, is_client: true }.hang_up(DisconnectReason::Closed);
+        LinkEnd {
+            link,
+            is_client: true,
+        }
+        .hang_up(DisconnectReason::Closed);
+    }
+}
+
+fn mismatched(ours: SocketType, theirs: SocketType) -> Incompatible {
+    Incompatible::SocketType {
+        ours: ours.as_str(),
+        theirs: theirs.to_string(),
     }
 }
 
@@ -182,8 +219,17 @@ impl LinkEnd {
         if std::mem::replace(&mut *self.link.over.lock(), true) {
             return;
         }
-        let Link { client, server, caller, .. } = &*self.link;
-        let (mine, other) = if self.is_client { (client, server) } else { (server, client) };
+        let Link {
+            client,
+            server,
+            caller,
+            ..
+        } = &*self.link;
+        let (mine, other) = if self.is_client {
+            (client, server)
+        } else {
+            (server, client)
+        };
         let told = match reason {
             DisconnectReason::Closed => DisconnectReason::PeerClosed,
             other => other,
@@ -192,7 +238,12 @@ impl LinkEnd {
         let unwritten = self.end_outbound(other, !self.is_client);
         let keeps_outbound = !self.is_client && caller.standing.is_some();
         if let Some(hub) = other.hub.upgrade() {
-            hub.depart(other.id, Departure { unwritten, keeps_outbound, reason: told });
+            let departure = Departure {
+                unwritten,
+                keeps_outbound,
+                reason: told,
+            };
+            hub.depart(other.id, departure);
         }
         Arc::clone(caller).call();
     }

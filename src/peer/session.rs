@@ -58,9 +58,20 @@ pub(crate) async fn run(
     let peer = match handshake(hub, &mut read, &write, &mut connection, stop).await {
         Ok(peer) => peer,
         Err(reason) => {
-            let Place { endpoint, address: peer, .. } = place;
-            hub.tell(Event::HandshakeFailed { endpoint, peer, reason: reason.clone() });
-            return Outcome { lasted: None, reason };
+            let Place {
+                endpoint,
+                address: peer,
+                ..
+            } = place;
+            hub.tell(Event::HandshakeFailed {
+                endpoint,
+                peer,
+                reason: reason.clone(),
+            });
+            return Outcome {
+                lasted: None,
+                reason,
+            };
         }
     };
     ready();
@@ -73,7 +84,10 @@ pub(crate) async fn run(
         identity: newcomer.identity.clone(),
     };
     if !hub.admit(newcomer) {
-        return Outcome { lasted: None, reason: DisconnectReason::Closed };
+        return Outcome {
+            lasted: None,
+            reason: DisconnectReason::Closed,
+        };
     }
     hub.tell(ready_event);
     let since = Instant::now();
@@ -82,7 +96,10 @@ pub(crate) async fn run(
     let unwritten = traffic.into_unwritten();
     let departure = leave(&pipes, place.standing.is_some(), unwritten, reason.clone());
     hub.depart(id, departure);
-    Outcome { lasted: Some(since.elapsed()), reason }
+    Outcome {
+        lasted: Some(since.elapsed()),
+        reason,
+    }
 }
 
 fn local(hub: &dyn Hub) -> Local {
@@ -133,7 +150,11 @@ fn leave(pipes: &Pipes, standing: bool, begun: Batch, reason: DisconnectReason) 
     if let Some(inbound) = &pipes.inbound {
         inbound.close(CloseReason::Lost);
     }
-    Departure { unwritten, keeps_outbound: standing, reason }
+    Departure {
+        unwritten,
+        keeps_outbound: standing,
+        reason,
+    }
 }
 
 /// Greeting and mechanism, within one absolute deadline that no byte moves.
@@ -169,7 +190,10 @@ async fn negotiate(
     write: &WriteHalf,
     connection: &mut Connection,
 ) -> Result<PeerInfo, DisconnectReason> {
-    let no_room = Room { messages: 0, bytes: 0 };
+    let no_room = Room {
+        messages: 0,
+        bytes: 0,
+    };
     loop {
         flush(write, connection).await?;
         match connection.receive(no_room, Instant::now()) {
@@ -193,7 +217,9 @@ async fn negotiate(
 async fn flush(write: &WriteHalf, connection: &mut Connection) -> Result<(), DisconnectReason> {
     let bytes = std::mem::take(connection.outgoing());
     let mut transmit = Transmit::new(Batch::from_wire(Bytes::from(bytes), 0));
-    poll_fn(|cx| poll_write(cx, write, &mut transmit)).await.map_err(io)
+    poll_fn(|cx| poll_write(cx, write, &mut transmit))
+        .await
+        .map_err(io)
 }
 
 /// Writes until everything is in the kernel.
@@ -229,7 +255,7 @@ pub(super) fn poll_read(
 }
 
 pub(super) fn io(error: std::io::Error) -> DisconnectReason {
-    DisconnectReason::Io(std::sync::Arc::new(error))
+    DisconnectReason::Io(Arc::new(error))
 }
 
 pub(super) const fn fault(fault: PeerFault) -> DisconnectReason {

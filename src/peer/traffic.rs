@@ -76,7 +76,9 @@ impl Traffic {
 
     /// Whole messages of which no byte was written.
     pub(super) fn into_unwritten(self) -> Batch {
-        self.transmit.map(Transmit::into_unwritten).unwrap_or_default()
+        self.transmit
+            .map(Transmit::into_unwritten)
+            .unwrap_or_default()
     }
 
     /// Moves what can be moved. Ready with the reason when the connection has ended.
@@ -91,6 +93,9 @@ impl Traffic {
         if !self.registered {
             self.registered = true;
             self.pipes.outbound.consume_as(cx);
+            if let Some(inbound) = &self.pipes.inbound {
+                inbound.produce_as(cx);
+            }
         }
         if let Some(reason) = self.pipes.outbound.cut() {
             return Err(ended(reason));
@@ -161,16 +166,29 @@ impl Traffic {
             return self.read_nothing(cx);
         }
         let room = match &self.pipes.inbound {
-            None => Some(Room { messages: usize::MAX, bytes: usize::MAX }),
+            None => Some(Room {
+                messages: usize::MAX,
+                bytes: usize::MAX,
+            }),
             Some(inbound) => match inbound.poll_room(cx) {
-                Poll::Ready(Ok(room)) => Some(Room { messages: room.messages, bytes: room.bytes }),
+                Poll::Ready(Ok(room)) => Some(Room {
+                    messages: room.messages,
+                    bytes: room.bytes,
+                }),
                 Poll::Ready(Err(reason)) => return Err(ended(reason)),
                 Poll::Pending => None,
             },
         };
         self.connection.set_reading(room.is_some(), now);
-        let full = Room { messages: 0, bytes: 0 };
-        match self.connection.receive(room.unwrap_or(full), now).map_err(fault)? {
+        let full = Room {
+            messages: 0,
+            bytes: 0,
+        };
+        match self
+            .connection
+            .receive(room.unwrap_or(full), now)
+            .map_err(fault)?
+        {
             Some(Incoming::Messages(batch)) => {
                 match &self.pipes.inbound {
                     // A closed pipe ends the session in the next turn.

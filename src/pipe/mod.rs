@@ -50,7 +50,10 @@ impl Capacity {
         const fn or_unlimited(mark: usize) -> usize {
             if mark == 0 { usize::MAX } else { mark }
         }
-        Self { messages: or_unlimited(messages), bytes: or_unlimited(bytes) }
+        Self {
+            messages: or_unlimited(messages),
+            bytes: or_unlimited(bytes),
+        }
     }
 
     /// What two sockets of one process offer together.
@@ -189,13 +192,14 @@ impl Pipe {
         Ok(())
     }
 
-    /// Appends a command regardless of any bound: control traffic is never held back by data.
-    pub(crate) fn push_command(&self, body: &[u8]) {
+    /// Lets `put` append commands regardless of any bound: control traffic is never held back by
+    /// data.
+    pub(crate) fn push_control(&self, put: impl FnOnce(&mut Batch)) {
         let mut state = self.state.lock();
         if state.closed.is_some() {
             return;
         }
-        let wake = state.append(|batch| batch.push_command(body));
+        let wake = state.append(put);
         drop(state);
         perform(wake);
     }
@@ -210,7 +214,10 @@ impl Pipe {
         let wake = if chunk.bytes() < COPY_CHUNK {
             state.append(|batch| batch.append(&chunk))
         } else {
-            state.count(Load { messages: chunk.messages(), bytes: chunk.bytes() });
+            state.count(Load {
+                messages: chunk.messages(),
+                bytes: chunk.bytes(),
+            });
             state.queue.push_back(chunk);
             state.consumer.changed(Signal::Readable)
         };
@@ -233,6 +240,11 @@ impl Pipe {
         Poll::Ready(Ok(room))
     }
 
+    /// The producer is this task, which will hear of the pipe's end even while it does not wait.
+    pub(crate) fn produce_as(&self, cx: &Context<'_>) {
+        self.state.lock().producer.become_task(cx.waker());
+    }
+
     /// Promises a place to a sender, to be used by [`push_reserved`](Self::push_reserved) or given
     /// back by [`unreserve`](Self::unreserve).
     pub(crate) fn reserve(&self) -> Result<(), PushError> {
@@ -243,7 +255,11 @@ impl Pipe {
     }
 
     /// Fills a promised place. Fails only when the pipe has been closed meanwhile.
-    pub(crate) fn push_reserved(&self, envelope: &[u8], message: &Message) -> Result<(), PushError> {
+    pub(crate) fn push_reserved(
+        &self,
+        envelope: &[u8],
+        message: &Message,
+    ) -> Result<(), PushError> {
         let mut state = self.state.lock();
         state.reserved = state.reserved.saturating_sub(1);
         if state.closed.is_some() {
@@ -272,7 +288,11 @@ impl Pipe {
         state.consumer.listen(listener, token);
         state.consumer.wait();
         let ready = !state.queue.is_empty() || state.closed.is_some();
-        let wake = if ready { state.consumer.changed(Signal::Readable) } else { None };
+        let wake = if ready {
+            state.consumer.changed(Signal::Readable)
+        } else {
+            None
+        };
         drop(state);
         perform(wake);
     }
@@ -314,7 +334,10 @@ impl Pipe {
                 Poll::Pending
             }
             Take::Batch(batch) => {
-                let wake = state.release(Load { messages: batch.messages(), bytes: batch.bytes() });
+                let wake = state.release(Load {
+                    messages: batch.messages(),
+                    bytes: batch.bytes(),
+                });
                 drop(state);
                 perform(wake);
                 Poll::Ready(Take::Batch(batch))
@@ -451,13 +474,19 @@ impl State {
     /// Lets `put` append to the batch that is open.
     #[inline]
     fn append(&mut self, put: impl FnOnce(&mut Batch)) -> Option<wake::Wake> {
-        let open = self.queue.back().is_some_and(|batch| batch.is_open(BATCH_BYTES));
+        let open = self
+            .queue
+            .back()
+            .is_some_and(|batch| batch.is_open(BATCH_BYTES));
         if !open {
             let buffer = self.spare.take().unwrap_or_default();
             self.queue.push_back(Batch::in_buffer(buffer));
         }
         let batch = self.queue.back_mut()?;
-        let before = Load { messages: batch.messages(), bytes: batch.bytes() };
+        let before = Load {
+            messages: batch.messages(),
+            bytes: batch.bytes(),
+        };
         put(batch);
         let added = Load {
             messages: batch.messages() - before.messages,
@@ -500,6 +529,10 @@ impl State {
         }
         let taken = self.used.messages.saturating_add(self.reserved);
         let low = taken <= self.capacity.messages / 2 && self.used.bytes <= self.capacity.bytes / 2;
-        if low { self.producer.changed(Signal::Writable) } else { None }
+        if low {
+            self.producer.changed(Signal::Writable)
+        } else {
+            None
+        }
     }
 }

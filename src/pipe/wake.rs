@@ -161,27 +161,42 @@ impl WaitQueue {
         let number = self.next;
         self.next = self.next.wrapping_add(1);
         ticket.0 = Some(number);
-        self.waiters.push_back(Waiter { number, waker: Some(waker.clone()) });
+        self.waiters.push_back(Waiter {
+            number,
+            waker: Some(waker.clone()),
+        });
     }
 
     /// Leaves the line. When the holder had been woken, the next in line is returned for waking:
     /// the caller may only ignore it when it knows that nothing is left to be had.
     pub(crate) fn leave(&mut self, ticket: &mut Ticket) -> Option<Waker> {
         let number = ticket.0.take()?;
-        let index = self.waiters.iter().position(|waiter| waiter.number == number)?;
+        let index = self
+            .waiters
+            .iter()
+            .position(|waiter| waiter.number == number)?;
         let waiter = self.waiters.remove(index)?;
-        if waiter.waker.is_none() { self.wake_one() } else { None }
+        if waiter.waker.is_none() {
+            self.wake_one()
+        } else {
+            None
+        }
     }
 
     /// The first in line that has not been woken yet.
     #[inline]
     pub(crate) fn wake_one(&mut self) -> Option<Waker> {
-        self.waiters.iter_mut().find_map(|waiter| waiter.waker.take())
+        self.waiters
+            .iter_mut()
+            .find_map(|waiter| waiter.waker.take())
     }
 
     /// Everybody.
     pub(crate) fn wake_all(&mut self) -> Vec<Waker> {
-        self.waiters.iter_mut().filter_map(|waiter| waiter.waker.take()).collect()
+        self.waiters
+            .iter_mut()
+            .filter_map(|waiter| waiter.waker.take())
+            .collect()
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -190,7 +205,9 @@ impl WaitQueue {
 
     fn find(&mut self, ticket: &Ticket) -> Option<&mut Waiter> {
         let number = ticket.0?;
-        self.waiters.iter_mut().find(|waiter| waiter.number == number)
+        self.waiters
+            .iter_mut()
+            .find(|waiter| waiter.number == number)
     }
 }
 

@@ -23,13 +23,18 @@ struct Name<B, C> {
 
 impl<B, C> Default for Name<B, C> {
     fn default() -> Self {
-        Self { bound: None, waiting: Vec::new() }
+        Self {
+            bound: None,
+            waiting: Vec::new(),
+        }
     }
 }
 
 impl<B, C> Default for Namespace<B, C> {
     fn default() -> Self {
-        Self { names: Mutex::new(HashMap::new()) }
+        Self {
+            names: Mutex::new(HashMap::new()),
+        }
     }
 }
 
