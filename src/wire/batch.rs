@@ -115,6 +115,14 @@ impl Batch {
         self.messages == 0
     }
 
+    /// Makes the contiguous part shareable, so that popping slices its larger bodies instead of
+    /// copying them. Worth it for a part that is large and complete.
+    pub(crate) fn share_store(&mut self) {
+        if let Store::Owned(buffer) = &mut self.store {
+            self.store = Store::Shared(Bytes::from(std::mem::take(buffer)));
+        }
+    }
+
     /// Gives the buffer back for another batch; `None` where the batch did not own one.
     pub(crate) fn into_buffer(self) -> Option<Vec<u8>> {
         match self.store {

@@ -139,6 +139,12 @@ impl Decoder {
         self.starved
     }
 
+    /// Bytes of memory in both buffers.
+    #[cfg(test)]
+    pub(super) fn capacity(&self) -> usize {
+        self.input.capacity() + self.large.as_ref().map_or(0, LargeFrame::capacity)
+    }
+
     /// Frees the read buffer if it holds nothing.
     pub(super) fn release_idle_buffer(&mut self) {
         self.input.release_if_empty();
@@ -390,6 +396,9 @@ impl Decoder {
     fn finish_partial(&mut self) -> Option<Batch> {
         let Partial { mut batch, bytes } = self.partial.take()?;
         batch.finish_message(bytes);
+        if batch.stored().len() >= COPIED_RUN_MAX {
+            batch.share_store();
+        }
         Some(batch)
     }
 }
