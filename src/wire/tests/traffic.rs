@@ -168,7 +168,7 @@ fn pings_without_takers_are_a_flood() {
     let mut listener = pull();
     let ping = command("PING", &[0; 2]);
     // A session that reads and cannot write.
-    let mut ping_untaken = |listener: &mut Listener, count: usize| {
+    let ping_untaken = |listener: &mut Listener, count: usize| {
         for _ in 0..count {
             listener.connection.read_target().put_slice(&ping);
             let room = Room::UNLIMITED;
