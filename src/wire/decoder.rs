@@ -253,20 +253,20 @@ impl Decoder {
             let rest = bytes.get(run.at..).unwrap_or_default();
             let full = run.at == run.end && room.is_used_up(run.messages, run.end);
             // The commonest message by far: one short frame that breaks no rule.
-            if let [0, length, ..] = rest
-                && *length <= self.rules.harmless
-                && run.at == run.end
-                && !begun
-                && !full
-            {
-                let frame = usize::from(*length).saturating_add(2);
-                if frame > rest.len() {
-                    break Ok(Stop::Bytes { frame });
+            match rest {
+                [0, length, ..]
+                    if *length <= self.rules.harmless && run.at == run.end && !begun && !full =>
+                {
+                    let frame = usize::from(*length).saturating_add(2);
+                    if frame > rest.len() {
+                        break Ok(Stop::Bytes { frame });
+                    }
+                    run.at = run.at.saturating_add(frame);
+                    run.end = run.at;
+                    run.messages = run.messages.saturating_add(1);
+                    continue;
                 }
-                run.at = run.at.saturating_add(frame);
-                run.end = run.at;
-                run.messages = run.messages.saturating_add(1);
-                continue;
+                _ => {}
             }
             if full && run.messages > 0 {
                 break Ok(Stop::Room);

@@ -136,18 +136,14 @@ impl Sim {
             if side.ended {
                 continue;
             }
-            if side.fault.is_none()
-                && let Err(fault) = side.connection.on_deadline(now)
-            {
-                side.fault = Some(fault);
+            if side.fault.is_none() {
+                side.fault = side.connection.on_deadline(now).err();
             }
             let mut written = side.write();
             let lane = &mut self.lanes[index];
-            if let Some(at) = lane.corrupt
-                && let Some(byte) = at
-                    .checked_sub(lane.carried)
-                    .and_then(|at| written.get_mut(usize::try_from(at).unwrap()))
-            {
+            let changed = lane.corrupt.and_then(|at| at.checked_sub(lane.carried));
+            let changed = changed.map(|at| usize::try_from(at).unwrap());
+            if let Some(byte) = changed.and_then(|at| written.get_mut(at)) {
                 *byte ^= 0xf8;
             }
             lane.carried += written.len() as u64;

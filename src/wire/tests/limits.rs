@@ -236,6 +236,29 @@ fn topics_have_their_own_limit() {
 }
 
 #[test]
+fn a_short_topic_limit_is_one_too() {
+    for (ours, limit) in [
+        (SocketType::Pub, 0),
+        (SocketType::XPub, 5),
+        (SocketType::Pub, 254),
+    ] {
+        let mut local = local(ours);
+        local.limits.max_topic = limit;
+        let mut listener = Listener::ready(local, "SUB");
+        let message = |length| frame(0, &vec![1; length + 1]);
+        listener.feed(&[message(limit), command("SUBSCRIBE", &vec![0; limit])].concat());
+        assert_eq!(
+            (listener.messages().len(), &listener.heard.fault),
+            (2, &None)
+        );
+        listener.feed(&message(limit + 1));
+        let length = limit as u64 + 1;
+        let expected = ProtocolError::TopicTooLong { length, limit };
+        assert_eq!(listener.heard.fault, Some(expected.into()));
+    }
+}
+
+#[test]
 fn commands_have_a_limit() {
     let declared = COMMAND_MAX as u64 + 1;
     let expected = ProtocolError::CommandTooLarge {
@@ -301,6 +324,12 @@ fn the_read_buffer_keeps_its_size() {
             assert!(held <= 65_536 + 90_000, "{held}");
         });
     }
+    // Also when a message of many frames is larger than it.
+    let mut decoder = Decoder::new(Rules::new(SocketType::Pull, LIMITS));
+    let message = frame(MORE, &[7; 30_000]).repeat(20);
+    read(&mut decoder, &message, |held, _| {
+        assert!(held <= 65_536, "{held}");
+    });
 }
 
 #[test]

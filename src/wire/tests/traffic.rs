@@ -235,8 +235,18 @@ fn a_publisher_sees_subscriptions_in_both_forms() {
 fn a_subscription_between_frames_comes_first() {
     let mut listener = Listener::ready(local(SocketType::XPub), "XSUB");
     let subscribe = command("SUBSCRIBE", b"t");
-    listener.feed(&[frame(MORE, b"a"), subscribe, frame(0, b"b"), frame(0, b"c")].concat());
+    listener.feed(
+        &[
+            frame(MORE, b"a"),
+            subscribe.clone(),
+            subscribe,
+            frame(0, b"b"),
+            frame(0, b"c"),
+        ]
+        .concat(),
+    );
     let expected = vec![
+        (true, Message::from("\x09SUBSCRIBEt")),
         (true, Message::from("\x09SUBSCRIBEt")),
         (false, Message::from(["a", "b"])),
         (false, Message::from("c")),
@@ -333,4 +343,16 @@ fn a_small_run_does_not_pin_the_read_buffer() {
     };
     let buffer = batch.into_buffer().expect("an owned copy");
     assert!(buffer.capacity() < 400);
+}
+
+#[test]
+fn behind_a_large_frame_little_is_read_at_first() {
+    let mut listener = pull();
+    listener.feed(&frame(0, &[1; 1000]).repeat(500));
+    assert!(listener.connection.read_target().remaining_mut() > 30_000);
+    // The next body would be copied out of the read buffer otherwise.
+    listener.feed(&frame(0, &[1; 100_000]));
+    assert!(listener.connection.read_target().remaining_mut() <= 4096);
+    listener.feed(&frame(0, &[1; 1000]).repeat(500));
+    assert!(listener.connection.read_target().remaining_mut() > 30_000);
 }

@@ -185,6 +185,21 @@ fn a_side_that_does_not_read_does_not_find_its_peer_dead() {
 }
 
 #[test]
+fn clocks_start_afresh_when_reading_resumes() {
+    let mut listener = Listener::ready(beating(SocketType::Dealer, 100, 50, 0), "DEALER");
+    let start = listener.now;
+    let connection = &mut listener.connection;
+    connection.on_deadline(start + ms(100)).unwrap();
+    assert_eq!(connection.deadline(), Some(start + ms(150)));
+    connection.set_reading(false, start + ms(120));
+    assert_eq!(connection.deadline(), Some(start + ms(200)));
+    connection.set_reading(true, start + ms(190));
+    connection.on_deadline(start + ms(200)).unwrap();
+    assert_eq!(connection.deadline(), Some(start + ms(240)));
+    assert!(connection.on_deadline(start + ms(240)).is_err());
+}
+
+#[test]
 fn a_changed_byte_ends_the_connection_with_a_reason() {
     // In the major version, in the mechanism, in the flags of READY, in the flags of a message.
     let messages_start = 64 + 28;
