@@ -135,6 +135,14 @@ impl Batch {
         matches!(self.store, Store::Owned(_)) && self.bytes < limit
     }
 
+    /// Makes the contiguous part shareable, so that popping slices its larger bodies instead of
+    /// copying them. Worth it for a part that is large and complete.
+    pub(crate) fn share_store(&mut self) {
+        if let Store::Owned(buffer) = &mut self.store {
+            self.store = Store::Shared(Bytes::from(std::mem::take(buffer)));
+        }
+    }
+
     /// Gives the buffer back for another batch; `None` where the batch did not own one.
     pub(crate) fn into_buffer(self) -> Option<Vec<u8>> {
         match self.store {

@@ -237,7 +237,10 @@ impl Connection {
     }
 
     fn close(&mut self) {
-        let explain = matches!(self.phase, Phase::Handshake { .. });
+        let explain = matches!(
+            self.phase,
+            Phase::Handshake { .. } | Phase::Closed { explain: true }
+        );
         self.phase = Phase::Closed { explain };
     }
 

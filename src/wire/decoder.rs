@@ -139,6 +139,12 @@ impl Decoder {
         self.starved
     }
 
+    /// Bytes of memory in both buffers.
+    #[cfg(test)]
+    pub(super) fn capacity(&self) -> usize {
+        self.input.capacity() + self.large.as_ref().map_or(0, LargeFrame::capacity)
+    }
+
     /// Frees the read buffer if it holds nothing.
     pub(super) fn release_idle_buffer(&mut self) {
         self.input.release_if_empty();
@@ -247,20 +253,20 @@ impl Decoder {
             let rest = bytes.get(run.at..).unwrap_or_default();
             let full = run.at == run.end && room.is_used_up(run.messages, run.end);
             // The commonest message by far: one short frame that breaks no rule.
-            if let [0, length, ..] = rest
-                && *length <= self.rules.harmless
-                && run.at == run.end
-                && !begun
-                && !full
-            {
-                let frame = usize::from(*length).saturating_add(2);
-                if frame > rest.len() {
-                    break Ok(Stop::Bytes { frame });
+            match rest {
+                [0, length, ..]
+                    if *length <= self.rules.harmless && run.at == run.end && !begun && !full =>
+                {
+                    let frame = usize::from(*length).saturating_add(2);
+                    if frame > rest.len() {
+                        break Ok(Stop::Bytes { frame });
+                    }
+                    run.at = run.at.saturating_add(frame);
+                    run.end = run.at;
+                    run.messages = run.messages.saturating_add(1);
+                    continue;
                 }
-                run.at = run.at.saturating_add(frame);
-                run.end = run.at;
-                run.messages = run.messages.saturating_add(1);
-                continue;
+                _ => {}
             }
             if full && run.messages > 0 {
                 break Ok(Stop::Room);
@@ -390,6 +396,9 @@ impl Decoder {
     fn finish_partial(&mut self) -> Option<Batch> {
         let Partial { mut batch, bytes } = self.partial.take()?;
         batch.finish_message(bytes);
+        if batch.stored().len() >= COPIED_RUN_MAX {
+            batch.share_store();
+        }
         Some(batch)
     }
 }

@@ -89,7 +89,7 @@ pub(crate) fn put_header(out: &mut Vec<u8>, flags: u8, length: usize) {
         Err(_) => {
             let mut header = [flags | LONG; HEADER_MAX];
             if let Some(size) = header.last_chunk_mut::<8>() {
-                // `usize` is at most 64 bits wide on every platform that tokio runs on.
+                // `usize` is at most 64 bits wide on every platform there is.
                 *size = u64::try_from(length).unwrap_or(u64::MAX).to_be_bytes();
             }
             out.extend_from_slice(&header);

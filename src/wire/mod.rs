@@ -46,3 +46,8 @@ mod rules;
 pub(crate) mod socket_type;
 pub(crate) mod subscription;
 pub(crate) mod transmit;
+
+#[cfg(test)]
+mod sim;
+#[cfg(test)]
+mod tests;

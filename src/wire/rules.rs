@@ -95,7 +95,8 @@ impl Rules {
         let declared = payload.saturating_add(header.body);
         if self.nothing_else {
             topic_fits(declared.saturating_sub(1), limits.max_topic)?;
-        } else if exceeds(declared, limits.max_message) {
+        }
+        if exceeds(declared, limits.max_message) {
             return Err(ProtocolError::MessageTooLarge {
                 declared,
                 limit: limits.max_message,
@@ -103,6 +104,7 @@ impl Rules {
         }
         let length = header.body.saturating_sub(1);
         if self.subscriptions && frames == 0 && exceeds(length, limits.max_topic) {
+            // Only its first byte tells whether this is a subscription.
             match body.first() {
                 None => return Ok(None),
                 Some(0 | 1) => topic_fits(length, limits.max_topic)?,
