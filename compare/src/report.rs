@@ -26,7 +26,6 @@ pub struct CellReport {
 struct Measure {
     name: &'static str,
     of: fn(&Sample) -> f64,
-    decimals: usize,
     /// Whether more is better; the ratio is always how many times better wirelark is.
     more_is_better: bool,
 }
@@ -34,7 +33,6 @@ struct Measure {
 const MESSAGES: Measure = Measure {
     name: "million messages/s",
     of: |sample| sample.per_second() / 1e6,
-    decimals: 3,
     more_is_better: true,
 };
 const DELIVERIES: Measure = Measure {
@@ -44,7 +42,6 @@ const DELIVERIES: Measure = Measure {
 const MEDIAN: Measure = Measure {
     name: "median, us",
     of: |sample| sample.median.as_secs_f64() * 1e6,
-    decimals: 1,
     more_is_better: false,
 };
 const P99: Measure = Measure {
@@ -55,7 +52,6 @@ const P99: Measure = Measure {
 const CPU: Measure = Measure {
     name: "CPU",
     of: Sample::cpu_seconds_per_million,
-    decimals: 3,
     more_is_better: false,
 };
 
@@ -164,10 +160,20 @@ fn value(measure: &Measure, series: &Series) -> Option<f64> {
 }
 
 fn number(measure: &Measure, series: &Series) -> String {
-    value(measure, series).map_or_else(
-        || "failed".to_owned(),
-        |value| format!("{value:.*}", measure.decimals),
-    )
+    value(measure, series).map_or_else(|| "failed".to_owned(), significant)
+}
+
+/// Three significant digits: a table holds 20 million small messages and a thousand large ones.
+fn significant(value: f64) -> String {
+    let decimals = match value {
+        _ if value >= 100.0 => 0,
+        _ if value >= 10.0 => 1,
+        _ if value >= 1.0 => 2,
+        _ if value >= 0.1 => 3,
+        _ if value >= 0.01 => 4,
+        _ => 5,
+    };
+    format!("{value:.decimals$}")
 }
 
 fn ratio(measure: &Measure, libzmq: &Series, wirelark: &Series) -> String {
