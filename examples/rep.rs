@@ -51,6 +51,9 @@ async fn serve(rep: &RepSocket) -> console::Outcome {
         let reply = format!("* {}", request.text());
         // A request knows whom to answer. It could as well be moved to another task and be answered
         // later, while this loop takes the next one.
-        request.reply(reply).await?;
+        if let Err(error) = request.reply(reply).await {
+            // One client that did not wait is no reason to leave the others alone.
+            eprintln!("Not answered: {error}");
+        }
     }
 }
