@@ -1,0 +1,166 @@
+//! What can go wrong for a caller, by who must act: a wrong argument, a socket that is closed, a
+//! request that cannot be answered. The network's trouble is not among them: see
+//! [`Event`](crate::Event).
+
+use thiserror::Error;
+
+use crate::endpoint::{Endpoint, EndpointError};
+use crate::event::DisconnectReason;
+use crate::message::Message;
+
+/// The socket has been closed, by `close` on this handle or on a clone of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[error("the socket is closed")]
+#[expect(clippy::exhaustive_structs, reason = "a fact without details")]
+pub struct Closed;
+
+/// Why `connect` failed. The network cannot make it fail: an unreachable peer is dialled again.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum ConnectError {
+    /// The text is no endpoint that can be connected to.
+    #[error(transparent)]
+    Endpoint(#[from] EndpointError),
+    /// The transport does not exist on this platform, or was left out of this build.
+    #[error("cannot connect to {endpoint}: this build or platform has no such transport")]
+    #[non_exhaustive]
+    Unsupported {
+        /// The endpoint as it was given.
+        endpoint: Endpoint,
+    },
+    /// Connections are tasks: they need a tokio runtime around the call.
+    #[error("cannot connect to {endpoint}: no tokio runtime is running here")]
+    #[non_exhaustive]
+    NoRuntime {
+        /// The endpoint as it was given.
+        endpoint: Endpoint,
+    },
+    /// The socket has been closed.
+    #[error("the socket is closed")]
+    Closed,
+}
+
+/// `unbind` or `disconnect` was given an endpoint that is not bound, or not connected to.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[error("{endpoint} is not an endpoint of this socket: bound endpoints go by what bind returned")]
+#[non_exhaustive]
+pub struct UnknownEndpoint {
+    /// What was given.
+    pub endpoint: String,
+}
+
+/// Why `send` failed. The message comes back.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum SendError {
+    /// The socket has been closed.
+    #[error("the socket is closed")]
+    Closed(Message),
+    /// A REQ that waits for a reply, or a REP that has no request to answer, cannot send.
+    #[error("out of turn: a REQ sends and then receives, a REP receives and then sends")]
+    OutOfTurn(Message),
+}
+
+impl SendError {
+    /// The message that was not sent.
+    pub fn into_message(self) -> Message {
+        match self {
+            Self::Closed(message) | Self::OutOfTurn(message) => message,
+        }
+    }
+}
+
+/// Why `try_send` failed. The message comes back.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum TrySendError {
+    /// No peer has room for it now, or there is no peer.
+    #[error("no peer has room for the message")]
+    Full(Message),
+    /// The socket has been closed.
+    #[error("the socket is closed")]
+    Closed(Message),
+}
+
+impl TrySendError {
+    /// The message that was not sent.
+    pub fn into_message(self) -> Message {
+        match self {
+            Self::Full(message) | Self::Closed(message) => message,
+        }
+    }
+}
+
+/// Why `recv` failed.
+#[derive(Clone, Debug, Error)]
+#[non_exhaustive]
+pub enum RecvError {
+    /// The socket has been closed.
+    #[error("the socket is closed")]
+    Closed,
+    /// A REQ has asked nothing, so there is no reply to wait for.
+    #[error("out of turn: a REQ sends and then receives")]
+    OutOfTurn,
+    /// The connection over which a REQ had sent its request is gone, and with it the reply.
+    #[error("the reply will not come: {reason}")]
+    #[non_exhaustive]
+    Lost {
+        /// Why the connection ended.
+        reason: DisconnectReason,
+    },
+}
+
+/// Why `try_recv` gave no message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum TryRecvError {
+    /// Nothing is there yet.
+    #[error("no message is there yet")]
+    Empty,
+    /// The socket has been closed.
+    #[error("the socket is closed")]
+    Closed,
+}
+
+/// Why a request got no reply.
+#[derive(Clone, Debug, Error)]
+#[non_exhaustive]
+pub enum RequestError {
+    /// The socket has been closed.
+    #[error("the socket is closed")]
+    Closed,
+    /// A request sent by `send` is under way and has not been received: `request` would mix with
+    /// it. The message comes back.
+    #[error("out of turn: the reply to an earlier send has not been received")]
+    OutOfTurn(Message),
+    /// The connection died after the request, or a part of it, had been written. The server may
+    /// or may not have acted on it; nothing is sent twice.
+    #[error("the reply will not come: {reason}")]
+    #[non_exhaustive]
+    Lost {
+        /// Why the connection ended.
+        reason: DisconnectReason,
+    },
+}
+
+/// Why a reply was not sent. The reply comes back.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum ReplyError {
+    /// The peer that asked is gone.
+    #[error("the peer that asked is gone")]
+    PeerGone(Message),
+    /// The peer does not read its replies: its queue is full. Waiting for one such peer would
+    /// hold up all others.
+    #[error("the queue of the peer that asked is full")]
+    Full(Message),
+}
+
+impl ReplyError {
+    /// The reply that was not sent.
+    pub fn into_message(self) -> Message {
+        match self {
+            Self::PeerGone(message) | Self::Full(message) => message,
+        }
+    }
+}

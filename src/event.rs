@@ -1,0 +1,174 @@
+//! What can be seen of a socket's connections: one [`Event`] for each thing that happens to them.
+//!
+//! The network's trouble is never an error of `send` or `recv`. It is told here, with the endpoint,
+//! the peer's address, how far the connection had come, and the reason.
+
+use std::fmt;
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use crate::endpoint::{Endpoint, PeerAddress};
+use crate::fault::PeerFault;
+use crate::wire::socket_type::SocketType;
+
+/// Something that happened to an endpoint or a connection of a socket.
+///
+/// See the sockets' `events` method for how to receive them.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum Event {
+    /// A bound endpoint takes connections. libzmq: `ZMQ_EVENT_LISTENING`.
+    #[non_exhaustive]
+    Listening {
+        /// The endpoint with its address and port resolved.
+        endpoint: Endpoint,
+    },
+    /// A connection came in; its handshake begins. libzmq: `ZMQ_EVENT_ACCEPTED`.
+    #[non_exhaustive]
+    Accepted {
+        /// The bound endpoint.
+        endpoint: Endpoint,
+        /// Where the connection comes from.
+        peer: PeerAddress,
+    },
+    /// The operating system would not hand over a connection, as when no file descriptor is free.
+    /// The listener tries again. libzmq: `ZMQ_EVENT_ACCEPT_FAILED`.
+    #[non_exhaustive]
+    AcceptFailed {
+        /// The bound endpoint.
+        endpoint: Endpoint,
+        /// What the operating system said.
+        error: Arc<io::Error>,
+        /// When the listener tries again.
+        retry_in: Duration,
+    },
+    /// A connection has been made; its handshake begins. libzmq: `ZMQ_EVENT_CONNECTED`.
+    #[non_exhaustive]
+    Connected {
+        /// The endpoint as it was given.
+        endpoint: Endpoint,
+        /// The address that answered.
+        peer: PeerAddress,
+    },
+    /// No connection could be made. The next attempt follows. libzmq: `ZMQ_EVENT_CLOSED` and
+    /// `ZMQ_EVENT_CONNECT_RETRIED`.
+    #[non_exhaustive]
+    ConnectFailed {
+        /// The endpoint as it was given.
+        endpoint: Endpoint,
+        /// What the operating system or the name service said.
+        error: Arc<io::Error>,
+        /// When the next attempt is made.
+        retry_in: Duration,
+    },
+    /// The handshake is complete: messages can pass. libzmq: `ZMQ_EVENT_HANDSHAKE_SUCCEEDED`.
+    #[non_exhaustive]
+    Ready {
+        /// The endpoint, as it was given to connect or resolved by bind.
+        endpoint: Endpoint,
+        /// The peer's address.
+        peer: PeerAddress,
+        /// The peer's socket type.
+        socket_type: SocketType,
+        /// The identity that the peer claims; empty when it gives none.
+        identity: Bytes,
+    },
+    /// A connection ended before its handshake was complete. libzmq:
+    /// `ZMQ_EVENT_HANDSHAKE_FAILED_*`.
+    #[non_exhaustive]
+    HandshakeFailed {
+        /// The endpoint, as it was given to connect or resolved by bind.
+        endpoint: Endpoint,
+        /// The peer's address.
+        peer: PeerAddress,
+        /// Why.
+        reason: DisconnectReason,
+    },
+    /// A connection over which messages could pass has ended. libzmq: `ZMQ_EVENT_DISCONNECTED`.
+    #[non_exhaustive]
+    Disconnected {
+        /// The endpoint, as it was given to connect or resolved by bind.
+        endpoint: Endpoint,
+        /// The peer's address.
+        peer: PeerAddress,
+        /// Why.
+        reason: DisconnectReason,
+        /// Messages that were queued for this peer and are lost with it. What a connecting socket
+        /// keeps for the next connection, or gives to another peer, is not among them.
+        dropped: u64,
+    },
+    /// After a connection ended, the next attempt is due. libzmq: `ZMQ_EVENT_CONNECT_RETRIED`.
+    #[non_exhaustive]
+    Redialing {
+        /// The endpoint as it was given.
+        endpoint: Endpoint,
+        /// When the next attempt is made.
+        retry_in: Duration,
+    },
+    /// An endpoint is no longer served: unbound, disconnected, or closed with its socket. libzmq:
+    /// `ZMQ_EVENT_CLOSED`.
+    #[non_exhaustive]
+    Closed {
+        /// The endpoint, as it was given to connect or resolved by bind.
+        endpoint: Endpoint,
+    },
+    /// This reader was too slow: the oldest events were dropped.
+    #[non_exhaustive]
+    Lagged {
+        /// How many.
+        missed: u64,
+    },
+}
+
+/// Why a connection ended.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum DisconnectReason {
+    /// The peer broke the protocol, cannot match us, refused us or fell silent.
+    Fault(PeerFault),
+    /// The peer closed the connection.
+    PeerClosed,
+    /// The operating system reported an error on the connection.
+    Io(Arc<io::Error>),
+    /// The handshake was not complete in time.
+    #[non_exhaustive]
+    HandshakeTimeout {
+        /// The deadline that was missed, counted from the start of the connection.
+        limit: Duration,
+    },
+    /// Too many unfinished handshakes: the oldest one had to go.
+    #[non_exhaustive]
+    Crowded {
+        /// How many a listener keeps.
+        limit: usize,
+    },
+    /// This side closed or disconnected the socket.
+    Closed,
+    /// This side gave the connection up, to be sure that no late reply to an abandoned request
+    /// arrives on it.
+    Reset,
+}
+
+impl fmt::Display for DisconnectReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Fault(fault) => fault.fmt(f),
+            Self::PeerClosed => f.write_str("the peer closed the connection"),
+            Self::Io(error) => error.fmt(f),
+            Self::HandshakeTimeout { limit } => {
+                write!(f, "the handshake was not complete after {limit:?}")
+            }
+            Self::Crowded { limit } => {
+                write!(
+                    f,
+                    "more than {limit} handshakes are unfinished, this was the oldest"
+                )
+            }
+            Self::Closed => f.write_str("this side closed the connection"),
+            Self::Reset => f.write_str("this side gave the connection up with a request"),
+        }
+    }
+}

@@ -1,0 +1,500 @@
+//! [`Message`]: a whole multipart value, never empty, never partial.
+//!
+//! A message whose frames are small lies inside the value itself, so that sending or receiving it
+//! allocates nothing. Larger frames are [`Bytes`]: cloning such a message bumps a count per frame
+//! and copies no payload.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::hash::{Hash, Hasher};
+
+use bytes::Bytes;
+
+/// Room for the frames of an inline message, one length byte each included.
+///
+/// Chosen so that a `Message` is 72 bytes: a payload of one cache line fits, and moving the value
+/// through a few futures still costs less than one trip to the allocator.
+const INLINE_CAPACITY: usize = 70;
+
+/// The longest single frame that is kept inline.
+pub(crate) const INLINE_FRAME_MAX: usize = INLINE_CAPACITY - 1;
+
+/// A whole ZeroMQ message: one or more frames that travel together.
+///
+/// Sockets take `impl Into<Message>`, so text, byte slices, vectors, [`Bytes`], and arrays or
+/// vectors of those can be sent as they are. A value built from an empty list has one empty frame,
+/// since a message without any frame does not exist in ZeroMQ.
+///
+/// Cloning is cheap: at most 72 bytes are copied, or one reference count is bumped per frame.
+///
+/// ```
+/// use wirelark::Message;
+///
+/// let message = Message::from(["weather.oslo", "4 C"]);
+/// assert_eq!(message.len(), 2);
+/// assert_eq!(message.frame(1), Some(&b"4 C"[..]));
+/// assert_eq!(message.text(), "weather.oslo");
+/// ```
+#[derive(Clone)]
+pub struct Message {
+    repr: Repr,
+}
+
+/// Where the frames lie. `Many` never holds fewer than two frames.
+#[derive(Clone)]
+enum Repr {
+    Inline(Inline),
+    One(Bytes),
+    Many(Vec<Bytes>),
+}
+
+/// Frames packed one after the other, each behind its length in one byte.
+#[derive(Clone)]
+struct Inline {
+    used: u8,
+    packed: [u8; INLINE_CAPACITY],
+}
+
+impl Inline {
+    const fn new() -> Self {
+        Self {
+            used: 0,
+            packed: [0; INLINE_CAPACITY],
+        }
+    }
+
+    /// Appends a frame, or says `false` and changes nothing when it does not fit.
+    fn push(&mut self, frame: &[u8]) -> bool {
+        let start = usize::from(self.used);
+        let Ok(length) = u8::try_from(frame.len()) else {
+            return false;
+        };
+        let end = start + 1 + frame.len();
+        let Some([head, body @ ..]) = self.packed.get_mut(start..end) else {
+            return false;
+        };
+        *head = length;
+        body.copy_from_slice(frame);
+        self.used = end as u8;
+        true
+    }
+
+    fn packed(&self) -> &[u8] {
+        self.packed
+            .get(..usize::from(self.used))
+            .unwrap_or_default()
+    }
+}
+
+impl Message {
+    /// A message of one frame, copied.
+    pub(crate) fn single(frame: &[u8]) -> Self {
+        let mut inline = Inline::new();
+        if inline.push(frame) {
+            return Self {
+                repr: Repr::Inline(inline),
+            };
+        }
+        Self {
+            repr: Repr::One(Bytes::copy_from_slice(frame)),
+        }
+    }
+
+    /// A message of these frames in this order; of one empty frame when there are none.
+    pub fn from_frames<I>(frames: I) -> Self
+    where
+        I: IntoIterator,
+        I::Item: IntoFrame,
+    {
+        let mut builder = MessageBuilder::new();
+        for frame in frames {
+            builder.push_frame(frame);
+        }
+        builder.finish().unwrap_or_else(|| Self::single(&[]))
+    }
+
+    /// The number of frames, at least one.
+    #[expect(clippy::len_without_is_empty, reason = "a message is never empty")]
+    pub fn len(&self) -> usize {
+        match &self.repr {
+            Repr::Inline(_) => self.frames().count(),
+            Repr::One(_) => 1,
+            Repr::Many(frames) => frames.len(),
+        }
+    }
+
+    /// The payload of all frames together, in bytes.
+    pub fn byte_len(&self) -> usize {
+        self.frames().map(<[u8]>::len).sum()
+    }
+
+    /// The frame at `index`, counted from zero.
+    pub fn frame(&self, index: usize) -> Option<&[u8]> {
+        self.frames().nth(index)
+    }
+
+    /// The frame at `index` as [`Bytes`]: shared when the message keeps it so, else copied.
+    pub fn frame_bytes(&self, index: usize) -> Option<Bytes> {
+        match &self.repr {
+            Repr::Inline(_) => self.frame(index).map(Bytes::copy_from_slice),
+            Repr::One(frame) => (index == 0).then(|| frame.clone()),
+            Repr::Many(frames) => frames.get(index).cloned(),
+        }
+    }
+
+    /// The first frame: the topic of a published message, all of a single-frame message.
+    pub fn first(&self) -> &[u8] {
+        self.frames().next().unwrap_or_default()
+    }
+
+    /// The first frame as text, with U+FFFD in place of what is not UTF-8.
+    pub fn text(&self) -> Cow<'_, str> {
+        String::from_utf8_lossy(self.first())
+    }
+
+    /// The frames in order.
+    pub fn frames(&self) -> Frames<'_> {
+        Frames(match &self.repr {
+            Repr::Inline(inline) => Cursor::Packed(inline.packed()),
+            Repr::One(frame) => Cursor::Slice(std::slice::from_ref(frame)),
+            Repr::Many(frames) => Cursor::Slice(frames),
+        })
+    }
+
+    /// Takes the message apart; small frames are copied into buffers of their own.
+    pub fn into_frames(self) -> Vec<Bytes> {
+        match self.repr {
+            Repr::Inline(_) => self.frames().map(Bytes::copy_from_slice).collect(),
+            Repr::One(frame) => vec![frame],
+            Repr::Many(frames) => frames,
+        }
+    }
+
+    /// The frames with large ones moved out, for an encoder: see [`Parts`].
+    pub(crate) fn parts(&self) -> Parts<'_> {
+        match &self.repr {
+            Repr::Inline(inline) => Parts::Packed(inline.packed()),
+            Repr::One(frame) => Parts::Shared(std::slice::from_ref(frame)),
+            Repr::Many(frames) => Parts::Shared(frames),
+        }
+    }
+
+    /// The frames from `index` on as a message, or `None` when there is none left.
+    pub(crate) fn skip_frames(self, index: usize) -> Option<Self> {
+        let mut builder = MessageBuilder::new();
+        match &self.repr {
+            Repr::Inline(_) => self
+                .frames()
+                .skip(index)
+                .for_each(|frame| builder.push(frame)),
+            Repr::One(frame) => {
+                if index == 0 {
+                    builder.push_bytes(frame.clone());
+                }
+            }
+            Repr::Many(frames) => {
+                frames
+                    .iter()
+                    .skip(index)
+                    .for_each(|frame| builder.push_bytes(frame.clone()));
+            }
+        }
+        builder.finish()
+    }
+}
+
+/// How a message stores its frames, as an encoder wants to see it.
+pub(crate) enum Parts<'a> {
+    /// Frames packed one after the other, each behind its length in one byte.
+    Packed(&'a [u8]),
+    /// Frames that can be shared without a copy.
+    Shared(&'a [Bytes]),
+}
+
+/// The frames of a [`Message`], in order. See [`Message::frames`].
+#[derive(Clone, Debug)]
+pub struct Frames<'a>(Cursor<'a>);
+
+#[derive(Clone, Debug)]
+enum Cursor<'a> {
+    Packed(&'a [u8]),
+    Slice(&'a [Bytes]),
+}
+
+impl<'a> Iterator for Frames<'a> {
+    type Item = &'a [u8];
+
+    fn next(&mut self) -> Option<&'a [u8]> {
+        match &mut self.0 {
+            Cursor::Packed(rest) => {
+                let (length, tail) = rest.split_first()?;
+                let (frame, tail) = tail.split_at_checked(usize::from(*length))?;
+                *rest = tail;
+                Some(frame)
+            }
+            Cursor::Slice(rest) => {
+                let (frame, tail) = rest.split_first()?;
+                *rest = tail;
+                Some(frame)
+            }
+        }
+    }
+}
+
+/// Gathers frames one by one; stays inline for as long as they fit.
+pub(crate) struct MessageBuilder {
+    inline: Inline,
+    /// Used from the first frame on that did not fit; then holds all of them.
+    spilled: Vec<Bytes>,
+}
+
+impl MessageBuilder {
+    pub(crate) const fn new() -> Self {
+        Self {
+            inline: Inline::new(),
+            spilled: Vec::new(),
+        }
+    }
+
+    /// Appends a frame by copying it.
+    pub(crate) fn push(&mut self, frame: &[u8]) {
+        if !self.spilled.is_empty() || !self.inline.push(frame) {
+            self.spill();
+            self.spilled.push(Bytes::copy_from_slice(frame));
+        }
+    }
+
+    /// Appends a frame, sharing it unless it is small enough to be inline.
+    pub(crate) fn push_bytes(&mut self, frame: Bytes) {
+        if !self.spilled.is_empty() || !self.inline.push(&frame) {
+            self.spill();
+            self.spilled.push(frame);
+        }
+    }
+
+    fn push_frame(&mut self, frame: impl IntoFrame) {
+        if !self.spilled.is_empty() || !self.inline.push(frame.as_frame()) {
+            self.spill();
+            self.spilled.push(frame.into_frame());
+        }
+    }
+
+    fn spill(&mut self) {
+        if self.inline.used > 0 {
+            let packed = Frames(Cursor::Packed(self.inline.packed()));
+            self.spilled.extend(packed.map(Bytes::copy_from_slice));
+            self.inline.used = 0;
+        }
+    }
+
+    /// The message, or `None` when no frame was pushed.
+    pub(crate) fn finish(mut self) -> Option<Message> {
+        let repr = match self.spilled.len() {
+            0 if self.inline.used == 0 => return None,
+            0 => Repr::Inline(self.inline),
+            1 => Repr::One(self.spilled.pop()?),
+            _ => Repr::Many(self.spilled),
+        };
+        Some(Message { repr })
+    }
+}
+
+/// What can stand for one frame of a message: text, byte slices and arrays, vectors, [`Bytes`].
+///
+/// Sealed: it exists so that arrays and vectors of such values convert into a [`Message`].
+pub trait IntoFrame: sealed::Sealed {
+    #[doc(hidden)]
+    fn as_frame(&self) -> &[u8];
+    #[doc(hidden)]
+    fn into_frame(self) -> Bytes;
+}
+
+mod sealed {
+    #[expect(unnameable_types, reason = "that is what seals")]
+    pub trait Sealed {}
+}
+
+macro_rules! into_frame {
+    ($($type:ty => |$value:ident| $slice:expr, $bytes:expr;)*) => {$(
+        impl sealed::Sealed for $type {}
+        impl IntoFrame for $type {
+            fn as_frame(&self) -> &[u8] {
+                let $value = self;
+                $slice
+            }
+            fn into_frame(self) -> Bytes {
+                let $value = self;
+                $bytes
+            }
+        }
+        impl From<$type> for Message {
+            fn from(frame: $type) -> Self {
+                let mut inline = Inline::new();
+                if inline.push(frame.as_frame()) {
+                    return Self { repr: Repr::Inline(inline) };
+                }
+                Self { repr: Repr::One(frame.into_frame()) }
+            }
+        }
+    )*};
+}
+
+into_frame! {
+    &str => |v| v.as_bytes(), Bytes::copy_from_slice(v.as_bytes());
+    String => |v| v.as_bytes(), Bytes::from(v);
+    &String => |v| v.as_bytes(), Bytes::copy_from_slice(v.as_bytes());
+    &[u8] => |v| v, Bytes::copy_from_slice(v);
+    Vec<u8> => |v| v, Bytes::from(v);
+    &Vec<u8> => |v| v, Bytes::copy_from_slice(v);
+    Bytes => |v| v, v;
+    &Bytes => |v| v, v.clone();
+    Cow<'_, str> => |v| v.as_bytes(), Bytes::from(v.into_owned());
+}
+
+impl<const N: usize> sealed::Sealed for &[u8; N] {}
+
+impl<const N: usize> IntoFrame for &[u8; N] {
+    fn as_frame(&self) -> &[u8] {
+        &self[..]
+    }
+    fn into_frame(self) -> Bytes {
+        Bytes::copy_from_slice(self)
+    }
+}
+
+impl<const N: usize> From<&[u8; N]> for Message {
+    fn from(frame: &[u8; N]) -> Self {
+        Self::single(frame)
+    }
+}
+
+impl<T: IntoFrame, const N: usize> From<[T; N]> for Message {
+    fn from(frames: [T; N]) -> Self {
+        Self::from_frames(frames)
+    }
+}
+
+impl<T: IntoFrame> From<Vec<T>> for Message {
+    fn from(frames: Vec<T>) -> Self {
+        Self::from_frames(frames)
+    }
+}
+
+impl From<&Self> for Message {
+    fn from(message: &Self) -> Self {
+        message.clone()
+    }
+}
+
+impl<'a> IntoIterator for &'a Message {
+    type Item = &'a [u8];
+    type IntoIter = Frames<'a>;
+
+    fn into_iter(self) -> Frames<'a> {
+        self.frames()
+    }
+}
+
+impl IntoIterator for Message {
+    type Item = Bytes;
+    type IntoIter = std::vec::IntoIter<Bytes>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.into_frames().into_iter()
+    }
+}
+
+/// Two messages are equal when their frames are, however they are stored.
+impl PartialEq for Message {
+    fn eq(&self, other: &Self) -> bool {
+        self.frames().eq(other.frames())
+    }
+}
+
+impl Eq for Message {}
+
+impl Hash for Message {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.frames().for_each(|frame| frame.hash(state));
+    }
+}
+
+impl fmt::Debug for Message {
+    /// A line per message: each frame's readable prefix, and its size where the prefix is cut.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Message")?;
+        f.debug_list()
+            .entries(self.frames().map(FramePreview))
+            .finish()
+    }
+}
+
+struct FramePreview<'a>(&'a [u8]);
+
+impl fmt::Debug for FramePreview<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        /// Enough to recognise a message in a log without flooding it.
+        const PREVIEW: usize = 32;
+        let shown = self.0.get(..PREVIEW).unwrap_or(self.0);
+        write!(f, "\"{}\"", shown.escape_ascii())?;
+        if shown.len() < self.0.len() {
+            write!(f, "… ({} bytes)", self.0.len())?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn a_message_is_72_bytes() {
+        assert_eq!(size_of::<Message>(), 72);
+    }
+
+    #[test]
+    fn an_empty_list_is_one_empty_frame() {
+        let message = Message::from(Vec::<&str>::new());
+        assert_eq!((message.len(), message.byte_len()), (1, 0));
+        assert_eq!(message, Message::from(""));
+    }
+
+    #[test]
+    fn debug_shows_sizes_and_a_readable_prefix() {
+        let message = Message::from([&b"a\x00b"[..], &[b'x'; 100]]);
+        let shown = format!("{message:?}");
+        assert!(shown.starts_with(r#"Message["a\x00b", "xxxx"#), "{shown}");
+        assert!(shown.ends_with("… (100 bytes)]"), "{shown}");
+    }
+
+    #[test]
+    fn small_stays_inline_and_large_is_shared() {
+        assert!(matches!(
+            Message::single(&[7; INLINE_FRAME_MAX]).repr,
+            Repr::Inline(_)
+        ));
+        let large = Bytes::from(vec![7; INLINE_FRAME_MAX + 1]);
+        let message = Message::from(large.clone());
+        assert_eq!(
+            message.frame_bytes(0).map(|b| b.as_ptr()),
+            Some(large.as_ptr())
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn frames_survive(frames in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..90), 1..9)) {
+            let message = Message::from(frames.clone());
+            prop_assert_eq!(message.len(), frames.len());
+            prop_assert!(message.frames().eq(frames.iter().map(Vec::as_slice)));
+            for skip in 0..=frames.len() {
+                let rest = message.clone().skip_frames(skip);
+                prop_assert_eq!(rest.map_or(0, |rest| rest.len()), frames.len() - skip);
+            }
+            let apart: Vec<Bytes> = message.clone().into_frames();
+            prop_assert_eq!(Message::from(apart), message);
+        }
+    }
+}

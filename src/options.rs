@@ -1,0 +1,144 @@
+//! The choices a socket is built with: typed, documented, checked when they are made.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use thiserror::Error;
+
+use crate::pipe::Capacity;
+use crate::transport::{KeepAlive, TransportOptions};
+
+/// Everything that can be chosen for a socket. The builder sets it; defaults are here.
+#[derive(Clone, Debug)]
+pub(crate) struct Options {
+    pub(crate) send: Capacity,
+    pub(crate) recv: Capacity,
+    /// None: for ever.
+    pub(crate) linger: Option<Duration>,
+    pub(crate) reconnect_interval: Duration,
+    pub(crate) reconnect_interval_max: Duration,
+    pub(crate) immediate: bool,
+    pub(crate) handshake_timeout: Duration,
+    pub(crate) max_message_size: usize,
+    pub(crate) max_frames: usize,
+    pub(crate) identity: Bytes,
+    pub(crate) transport: TransportOptions,
+}
+
+/// Messages per pipe; libzmq's default, too.
+pub(crate) const HWM_MESSAGES: usize = 1_000;
+/// Encoded bytes per pipe: what one stuck peer may cost.
+pub(crate) const HWM_BYTES: usize = 64 * 1024 * 1024;
+/// For a whole message with all its frames.
+pub(crate) const MAX_MESSAGE_SIZE: usize = 256 * 1024 * 1024;
+/// Empty frames cost a receiver memory that no size limit sees.
+pub(crate) const MAX_FRAMES: usize = 8_192;
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            send: Capacity {
+                messages: HWM_MESSAGES,
+                bytes: HWM_BYTES,
+            },
+            recv: Capacity {
+                messages: HWM_MESSAGES,
+                bytes: HWM_BYTES,
+            },
+            linger: Some(Duration::from_secs(30)),
+            reconnect_interval: Duration::from_millis(100),
+            reconnect_interval_max: Duration::from_secs(10),
+            immediate: false,
+            handshake_timeout: Duration::from_secs(10),
+            max_message_size: MAX_MESSAGE_SIZE,
+            max_frames: MAX_FRAMES,
+            identity: Bytes::new(),
+            transport: TransportOptions {
+                keep_alive: Some(KeepAlive::default()),
+                ..TransportOptions::default()
+            },
+        }
+    }
+}
+
+/// A socket's name towards ROUTER peers: 1 to 255 bytes, the first of them not zero (RFC 28:
+/// identities that begin with a zero byte are made by ROUTERs).
+///
+/// libzmq: `ZMQ_ROUTING_ID`, formerly `ZMQ_IDENTITY`.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Identity(Bytes);
+
+/// The longest identity, in bytes.
+pub(crate) const IDENTITY_MAX: usize = 255;
+
+/// Why some bytes are no [`Identity`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum IdentityError {
+    /// An identity has at least one byte. A socket without a name simply sets none.
+    #[error("an identity cannot be empty")]
+    Empty,
+    /// An identity has at most 255 bytes.
+    #[error("an identity of {length} bytes is too long: at most {IDENTITY_MAX} are allowed")]
+    #[non_exhaustive]
+    TooLong {
+        /// The length of what was given.
+        length: usize,
+    },
+    /// Names that start with a zero byte belong to ROUTERs.
+    #[error("an identity cannot start with a zero byte")]
+    LeadingZero,
+}
+
+impl Identity {
+    /// Checks `name`. Errors: it is empty, longer than 255 bytes, or starts with a zero byte.
+    pub fn new(name: impl Into<Bytes>) -> Result<Self, IdentityError> {
+        let name = name.into();
+        match name.first() {
+            None => Err(IdentityError::Empty),
+            Some(0) => Err(IdentityError::LeadingZero),
+            Some(_) if name.len() > IDENTITY_MAX => {
+                Err(IdentityError::TooLong { length: name.len() })
+            }
+            Some(_) => Ok(Self(name)),
+        }
+    }
+
+    /// The name.
+    pub const fn as_bytes(&self) -> &Bytes {
+        &self.0
+    }
+}
+
+impl TryFrom<&str> for Identity {
+    type Error = IdentityError;
+
+    fn try_from(name: &str) -> Result<Self, IdentityError> {
+        Self::new(name.as_bytes().to_vec())
+    }
+}
+
+impl TryFrom<String> for Identity {
+    type Error = IdentityError;
+
+    fn try_from(name: String) -> Result<Self, IdentityError> {
+        Self::new(name)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn identities_are_checked() {
+        assert_eq!(Identity::new(""), Err(IdentityError::Empty));
+        assert_eq!(Identity::new(&b"\0x"[..]), Err(IdentityError::LeadingZero));
+        assert_eq!(
+            Identity::new(vec![1; 256]),
+            Err(IdentityError::TooLong { length: 256 })
+        );
+        assert!(Identity::new(vec![1; 255]).is_ok());
+        assert_eq!(Identity::try_from("me").unwrap().as_bytes(), "me");
+    }
+}

@@ -1,0 +1,125 @@
+//! The meeting place of pipes that signal and tasks that wait, at one end of a socket.
+//!
+//! It has a lock of its own that is held for a few instructions and under which nothing is called.
+//! So a pipe may signal from anywhere, even while another pattern is locked: two sockets of one
+//! process that feed each other cannot lock each other up.
+
+use std::task::{Context, Waker};
+
+use crate::pipe::sync::{AtomicBool, AtomicUsize, Mutex, Ordering};
+use crate::pipe::wake::{Ticket, Token, WaitQueue};
+
+/// See the [module](self). All methods but [`signal`](Self::signal) and [`leave`](Self::leave) are
+/// called with the owner's own lock held, which is what makes "look, then wait" one step.
+#[derive(Debug, Default)]
+pub(super) struct Line {
+    state: Mutex<State>,
+    /// Whether `signalled` has something: spares a lock per message.
+    news: AtomicBool,
+    /// How many stand in line: likewise.
+    waiting: AtomicUsize,
+    closed: AtomicBool,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    signalled: Vec<Token>,
+    waiters: WaitQueue,
+}
+
+impl Line {
+    /// The pipe of `token` has changed: whoever is first in line should look.
+    pub(super) fn signal(&self, token: Token) {
+        let mut state = self.state.lock();
+        state.signalled.push(token);
+        self.news.store(true, Ordering::Release);
+        let wake = state.waiters.wake_one();
+        drop(state);
+        wake.into_iter().for_each(Waker::wake);
+    }
+
+    /// Wakes the first in line.
+    pub(super) fn wake_one(&self) {
+        let wake = self.state.lock().waiters.wake_one();
+        wake.into_iter().for_each(Waker::wake);
+    }
+
+    /// Wakes everybody in line.
+    pub(super) fn wake_all(&self) {
+        if self.waiting.load(Ordering::Acquire) > 0 {
+            let wakers = self.state.lock().waiters.wake_all();
+            wakers.into_iter().for_each(Waker::wake);
+        }
+    }
+
+    /// Hands every signal that has come to `each`.
+    #[inline]
+    pub(super) fn collect(&self, each: impl FnMut(Token)) {
+        if self.news.load(Ordering::Acquire) {
+            self.collect_news(each);
+        }
+    }
+
+    #[cold]
+    fn collect_news(&self, each: impl FnMut(Token)) {
+        let mut state = self.state.lock();
+        self.news.store(false, Ordering::Release);
+        state.signalled.drain(..).for_each(each);
+    }
+
+    /// Stands in line, or says `false` because there is news to look at first.
+    #[must_use]
+    pub(super) fn wait(&self, cx: &Context<'_>, ticket: &mut Ticket) -> bool {
+        let mut state = self.state.lock();
+        if !state.signalled.is_empty() || self.is_closed() {
+            return false;
+        }
+        state.waiters.wait(ticket, cx.waker());
+        self.waiting.store(state.waiters.len(), Ordering::Release);
+        true
+    }
+
+    /// The holder of `ticket` got what it came for. A pipe signals once for all that it has, so
+    /// while there is `more` the next in line is woken.
+    #[inline]
+    pub(super) fn served(&self, ticket: &mut Ticket, more: bool) {
+        if ticket.is_waiting() || (more && self.waiting.load(Ordering::Acquire) > 0) {
+            self.served_in_line(ticket, more);
+        }
+    }
+
+    #[cold]
+    fn served_in_line(&self, ticket: &mut Ticket, more: bool) {
+        let mut state = self.state.lock();
+        let passed_on = state.waiters.leave(ticket);
+        let wake = if more {
+            passed_on.or_else(|| state.waiters.wake_one())
+        } else {
+            passed_on
+        };
+        self.waiting.store(state.waiters.len(), Ordering::Release);
+        drop(state);
+        wake.into_iter().for_each(Waker::wake);
+    }
+
+    /// Gives up waiting; a wake-up that had come goes to the next in line.
+    pub(super) fn leave(&self, ticket: &mut Ticket) {
+        if ticket.is_waiting() {
+            self.served_in_line(ticket, false);
+        }
+    }
+
+    /// Wakes everybody, for good.
+    pub(super) fn close(&self) {
+        let mut state = self.state.lock();
+        self.closed.store(true, Ordering::Release);
+        let wakers = state.waiters.wake_all();
+        drop(state);
+        wakers.into_iter().for_each(Waker::wake);
+    }
+
+    #[inline]
+    pub(super) fn is_closed(&self) -> bool {
+        self.closed.load(Ordering::Acquire)
+    }
+}

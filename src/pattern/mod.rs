@@ -1,0 +1,78 @@
+//! Routing laws: which peer a message goes to, and whose message is read next.
+//!
+//! Patterns see pipes, never connections. They are synchronous, start no task and do no I/O, so
+//! all of this is tested without a runtime.
+//!
+//! | socket | sends by | receives by |
+//! |---|---|---|
+//! | PUSH | [`round_robin`] | – |
+//! | PULL | – | [`fair_queue`] |
+//! | PUB | [`fan_out`] | subscriptions only |
+//! | SUB | subscriptions only ([`interest`]) | [`fair_queue`] with a filter |
+//! | REQ | [`round_robin`] | [`fair_queue`], from the peer that was asked ([`requests`]) |
+//! | REP | the peer that asked | [`fair_queue`] with an [`envelope`] ([`replies`]) |
+//!
+//! Lock order: the pattern's state, then its line, or one pipe. Nothing is called under a line's
+//! lock, and a pipe's signals arrive with no pipe locked.
+
+pub(crate) mod envelope;
+pub(crate) mod fair_queue;
+pub(crate) mod fan_out;
+pub(crate) mod interest;
+mod line;
+pub(crate) mod replies;
+pub(crate) mod requests;
+pub(crate) mod round_robin;
+mod slots;
+mod trie;
+
+use std::fmt;
+
+use crate::event::DisconnectReason;
+use crate::pipe::Pipe;
+use crate::pipe::sync::Arc;
+use crate::wire::batch::Batch;
+
+/// Names one peer of a socket for as long as the socket lives; never used twice.
+///
+/// A connecting end that keeps its queue over reconnections keeps its name, too.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) struct PeerId(pub(crate) u64);
+
+/// The end of a connection, as a pattern is told of it.
+#[derive(Debug)]
+pub(crate) struct Departure {
+    /// Whole messages of which no byte was written.
+    pub(crate) unwritten: Vec<Batch>,
+    /// Whether the peer's outbound pipe stays, with what it holds, for the next connection.
+    pub(crate) keeps_outbound: bool,
+    pub(crate) reason: DisconnectReason,
+}
+
+/// What a socket type does with the ends of its peers' pipes.
+pub(crate) trait Pattern: fmt::Debug + Send + Sync {
+    /// Whether messages may be queued for a peer that is not connected yet.
+    fn queues_ahead(&self) -> bool {
+        false
+    }
+
+    /// Whether anything that peers send is of use; what is not is dropped before it is queued.
+    fn listens(&self) -> bool {
+        true
+    }
+
+    /// Messages can be sent into this pipe.
+    fn attach_outbound(&self, id: PeerId, pipe: &Arc<Pipe>);
+
+    /// Messages can be read from this pipe.
+    fn attach_inbound(&self, id: PeerId, pipe: &Arc<Pipe>);
+
+    /// The connection to a peer has ended. Returns how many messages were dropped for good.
+    fn detach(&self, id: PeerId, departure: Departure) -> usize;
+
+    /// Nothing more is to be read from this peer.
+    fn forget(&self, id: PeerId);
+
+    /// Nothing more will be sent or received. Returns how many messages had no peer to go to.
+    fn close(&self) -> usize;
+}

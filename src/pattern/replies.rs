@@ -1,0 +1,125 @@
+//! The law of REP: every request knows its way home.
+//!
+//! RFC 28 "The REP Socket Type": requests are fair-queued, the envelope is kept and put in front of
+//! the reply, which goes to the peer that asked and to nobody else. Sending never waits: a peer
+//! that does not read its replies loses them.
+
+use std::collections::HashMap;
+use std::task::{Context, Poll};
+
+use super::envelope::{Envelope, open_request};
+use super::fair_queue::{FairQueue, Next};
+use super::{Departure, Pattern, PeerId};
+use crate::message::Message;
+use crate::pipe::sync::{Arc, Mutex};
+use crate::pipe::wake::Ticket;
+use crate::pipe::{Pipe, PushError};
+
+/// See the [module](self).
+#[derive(Debug, Default)]
+pub(crate) struct Replies {
+    inbox: Arc<FairQueue>,
+    peers: Mutex<HashMap<PeerId, Arc<Pipe>>>,
+}
+
+/// The way home of one request.
+#[derive(Clone, Debug)]
+pub(crate) struct Route {
+    /// None when the peer had left before its request was read.
+    pipe: Option<Arc<Pipe>>,
+    envelope: Envelope,
+}
+
+impl Route {
+    /// Sends a reply home; full or closed gives it up.
+    pub(crate) fn reply(&self, message: &Message) -> Result<(), PushError> {
+        let pipe = self.pipe.as_ref().ok_or(PushError::Closed)?;
+        pipe.push(self.envelope.as_bytes(), message)
+            .inspect_err(|_| pipe.count_dropped(1))
+    }
+}
+
+/// What a look for requests gives.
+#[derive(Debug)]
+pub(crate) enum Asked {
+    Request(Route, Message),
+    Empty,
+    Closed,
+}
+
+impl Replies {
+    pub(crate) fn new() -> Arc<Self> {
+        Arc::new(Self::default())
+    }
+
+    /// The next request; what has no delimiter or no body is no request and is dropped.
+    pub(crate) fn try_next(&self) -> Asked {
+        loop {
+            match self.inbox.try_next(None) {
+                Next::Message(peer, message) => {
+                    if let Some((route, body)) = self.open(peer, message) {
+                        return Asked::Request(route, body);
+                    }
+                }
+                Next::Empty => return Asked::Empty,
+                Next::Closed => return Asked::Closed,
+            }
+        }
+    }
+
+    /// As [`try_next`](Self::try_next), waiting in line with `ticket` while there is none.
+    pub(crate) fn poll_next(&self, cx: &mut Context<'_>, ticket: &mut Ticket) -> Poll<Asked> {
+        loop {
+            match std::task::ready!(self.inbox.poll_next(cx, ticket, None)) {
+                Next::Message(peer, message) => {
+                    if let Some((route, body)) = self.open(peer, message) {
+                        return Poll::Ready(Asked::Request(route, body));
+                    }
+                }
+                Next::Empty | Next::Closed => return Poll::Ready(Asked::Closed),
+            }
+        }
+    }
+
+    pub(crate) fn leave(&self, ticket: &mut Ticket) {
+        self.inbox.leave(ticket);
+    }
+
+    fn open(&self, peer: PeerId, message: Message) -> Option<(Route, Message)> {
+        let pipe = self.peers.lock().get(&peer).cloned();
+        let opened = open_request(message);
+        if let (None, Some(pipe)) = (&opened, &pipe) {
+            pipe.count_dropped(1);
+        }
+        opened.map(|(envelope, body)| (Route { pipe, envelope }, body))
+    }
+}
+
+impl Pattern for Replies {
+    fn attach_outbound(&self, id: PeerId, pipe: &Arc<Pipe>) {
+        self.peers.lock().insert(id, Arc::clone(pipe));
+    }
+
+    fn attach_inbound(&self, id: PeerId, pipe: &Arc<Pipe>) {
+        self.inbox.attach(id, Arc::clone(pipe));
+    }
+
+    fn detach(&self, id: PeerId, departure: Departure) -> usize {
+        self.peers.lock().remove(&id);
+        departure
+            .unwritten
+            .iter()
+            .map(crate::wire::batch::Batch::messages)
+            .sum()
+    }
+
+    fn forget(&self, id: PeerId) {
+        self.inbox.forget(id);
+    }
+
+    fn close(&self) -> usize {
+        self.inbox.close();
+        self.peers.lock().clear();
+        0
+    }
+}

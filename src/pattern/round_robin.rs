@@ -1,0 +1,282 @@
+//! Round robin: each message goes to the next peer that has room for it.
+//!
+//! RFC 30 "The PUSH Socket Type", RFC 28 for REQ. A peer whose pipe is full leaves the round until
+//! half of the pipe has drained. When no peer has room, senders wait in line.
+
+use std::collections::VecDeque;
+use std::task::{Context, Poll};
+
+use super::PeerId;
+use super::line::Line;
+use super::slots::Slots;
+use crate::message::Message;
+use crate::pipe::sync::{Arc, Mutex};
+use crate::pipe::wake::{Listener, Signal, Ticket, Token};
+use crate::pipe::{Load, Pipe, PushError};
+use crate::wire::batch::Batch;
+
+/// See the [module](self).
+#[derive(Debug, Default)]
+pub(crate) struct RoundRobin {
+    state: Mutex<State>,
+    line: Line,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    peers: Slots<Peer>,
+    /// Peers that may have room, the next to be served in front.
+    round: VecDeque<Token>,
+    /// Messages whose peer went away before any byte of them was written; they go first.
+    orphans: VecDeque<Batch>,
+}
+
+#[derive(Debug)]
+struct Peer {
+    id: PeerId,
+    pipe: Arc<Pipe>,
+    in_round: bool,
+}
+
+/// What becomes of a message.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Sent {
+    To(PeerId),
+    /// No peer has room, or there is none.
+    Full,
+    Closed,
+}
+
+impl RoundRobin {
+    pub(crate) fn new() -> Arc<Self> {
+        Arc::new(Self::default())
+    }
+
+    /// Takes part in the round from now on.
+    pub(crate) fn attach(self: &Arc<Self>, id: PeerId, pipe: Arc<Pipe>) {
+        let mut state = self.state.lock();
+        if self.line.is_closed() {
+            return;
+        }
+        let token = state.peers.insert(Peer {
+            id,
+            pipe: Arc::clone(&pipe),
+            in_round: true,
+        });
+        let listener: Arc<dyn Listener> = Arc::clone(self) as Arc<dyn Listener>;
+        pipe.produce_for(listener, token);
+        state.round.push_back(token);
+        state.rehome();
+        drop(state);
+        self.line.wake_one();
+    }
+
+    /// A peer is gone. Its whole messages of which no byte was written go to other peers, now or
+    /// as soon as there are some; returned is how many are lost because the socket is closed.
+    pub(crate) fn detach(&self, id: PeerId, unwritten: Vec<Batch>) -> usize {
+        let mut state = self.state.lock();
+        if self.line.is_closed() {
+            return unwritten.iter().map(Batch::messages).sum();
+        }
+        if let Some(token) = state.peers.find(|peer| peer.id == id) {
+            state.peers.remove(token);
+            state.round.retain(|&other| other != token);
+        }
+        state
+            .orphans
+            .extend(unwritten.into_iter().filter(|batch| !batch.is_empty()));
+        state.rehome();
+        0
+    }
+
+    /// Gives the message to the next peer that has room, behind `envelope`.
+    #[inline]
+    pub(crate) fn try_send(&self, envelope: &[u8], message: &Message) -> Sent {
+        self.state.lock().send(&self.line, envelope, message)
+    }
+
+    /// As [`try_send`](Self::try_send), waiting in line with `ticket` while no peer has room.
+    #[inline]
+    pub(crate) fn poll_send(
+        &self,
+        cx: &mut Context<'_>,
+        ticket: &mut Ticket,
+        envelope: &[u8],
+        message: &Message,
+    ) -> Poll<Sent> {
+        let mut state = self.state.lock();
+        loop {
+            let sent = state.send(&self.line, envelope, message);
+            if sent != Sent::Full {
+                self.line.served(ticket, !state.round.is_empty());
+                return Poll::Ready(sent);
+            }
+            if self.line.wait(cx, ticket) {
+                return Poll::Pending;
+            }
+        }
+    }
+
+    /// Promises a place with the next peer that has room; `None` when the socket is closed.
+    pub(crate) fn poll_reserve(
+        &self,
+        cx: &mut Context<'_>,
+        ticket: &mut Ticket,
+    ) -> Poll<Option<Reserved>> {
+        let mut state = self.state.lock();
+        loop {
+            if self.line.is_closed() {
+                return Poll::Ready(None);
+            }
+            state.collect(&self.line);
+            let mut place = None;
+            let served =
+                state.serve(|pipe| pipe.reserve().inspect(|()| place = Some(Arc::clone(pipe))));
+            if served.is_some() {
+                self.line.served(ticket, !state.round.is_empty());
+                return Poll::Ready(Some(Reserved(place)));
+            }
+            if self.line.wait(cx, ticket) {
+                return Poll::Pending;
+            }
+        }
+    }
+
+    /// Fills a promised place. When its peer is gone meanwhile, the message goes to another one.
+    pub(crate) fn send_reserved(&self, mut place: Reserved, message: &Message) {
+        let Some(pipe) = place.0.take() else { return };
+        if pipe.push_reserved(&[], message).is_err() {
+            let mut orphan = Batch::default();
+            orphan.push(&[], message, 0);
+            let mut state = self.state.lock();
+            state.orphans.push_back(orphan);
+            state.rehome();
+        }
+    }
+
+    /// Gives up waiting; a wake-up that had come goes to the next in line.
+    pub(crate) fn leave(&self, ticket: &mut Ticket) {
+        self.line.leave(ticket);
+    }
+
+    /// Ends the round: every waiter wakes and finds it closed. Returns how many messages had no
+    /// peer to go to.
+    pub(crate) fn close(&self) -> usize {
+        self.line.close();
+        let mut state = self.state.lock();
+        state.peers = Slots::default();
+        state.round.clear();
+        state.orphans.drain(..).map(|batch| batch.messages()).sum()
+    }
+
+    /// What waits for a peer to go to.
+    pub(crate) fn orphans(&self) -> Load {
+        self.state
+            .lock()
+            .orphans
+            .iter()
+            .fold(Load::default(), |sum, batch| Load {
+                messages: sum.messages + batch.messages(),
+                bytes: sum.bytes + batch.bytes(),
+            })
+    }
+}
+
+/// A place that a pipe keeps free for one message; dropping it gives the place back.
+#[derive(Debug)]
+pub(crate) struct Reserved(Option<Arc<Pipe>>);
+
+impl Drop for Reserved {
+    fn drop(&mut self) {
+        if let Some(pipe) = self.0.take() {
+            pipe.unreserve();
+        }
+    }
+}
+
+impl Listener for RoundRobin {
+    fn signal(&self, token: Token, _: Signal) {
+        self.line.signal(token);
+    }
+}
+
+impl State {
+    /// Takes peers that signalled back into the round.
+    #[inline]
+    fn collect(&mut self, line: &Line) {
+        let mut returned = false;
+        line.collect(|token| {
+            if let Some(peer) = self.peers.get_mut(token) {
+                if !peer.in_round {
+                    peer.in_round = true;
+                    self.round.push_back(token);
+                    returned = true;
+                }
+            }
+        });
+        if returned {
+            self.rehome();
+        }
+    }
+
+    #[inline]
+    fn send(&mut self, line: &Line, envelope: &[u8], message: &Message) -> Sent {
+        if line.is_closed() {
+            return Sent::Closed;
+        }
+        self.collect(line);
+        match self.serve(|pipe| pipe.push(envelope, message)) {
+            Some(id) => Sent::To(id),
+            None => Sent::Full,
+        }
+    }
+
+    /// Offers the pipes of the round, in turn, until one accepts.
+    #[inline]
+    fn serve(
+        &mut self,
+        mut offer: impl FnMut(&Arc<Pipe>) -> Result<(), PushError>,
+    ) -> Option<PeerId> {
+        while let Some(&token) = self.round.front() {
+            let Some(peer) = self.peers.get_mut(token) else {
+                self.round.pop_front();
+                continue;
+            };
+            match offer(&peer.pipe) {
+                Ok(()) => {
+                    let served = peer.id;
+                    if self.round.len() > 1 {
+                        self.round.rotate_left(1);
+                    }
+                    return Some(served);
+                }
+                // The pipe has noted that it owes a signal.
+                Err(PushError::Full) => {
+                    peer.in_round = false;
+                    self.round.pop_front();
+                }
+                // Its connection is ending; what it held comes back with `detach`.
+                Err(PushError::Closed) => {
+                    self.round.pop_front();
+                    self.peers.remove(token);
+                }
+            }
+        }
+        None
+    }
+
+    /// Hands orphans to peers that have room.
+    fn rehome(&mut self) {
+        while let Some(mut orphans) = self.orphans.pop_front() {
+            while let Some(message) = orphans.peek().is_some().then(|| orphans.pop()).flatten() {
+                if self.serve(|pipe| pipe.push(&[], &message)).is_none() {
+                    let mut rest = Batch::default();
+                    rest.push(&[], &message, 0);
+                    rest.append(&orphans);
+                    self.orphans.push_front(rest);
+                    return;
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,105 @@
+//! Keeps a connection to one endpoint alive: dials, runs the session, waits, dials again.
+
+use std::time::Duration;
+
+use tokio::sync::watch;
+
+use super::backoff::Backoff;
+use super::session::{self, Outcome, Place};
+use super::{Hub, Standing, Stop};
+use crate::endpoint::Endpoint;
+use crate::event::{DisconnectReason, Event};
+use crate::pipe::sync::Arc;
+use crate::transport;
+
+/// A connection that lasted this long proves that the peer is well: the next one is dialled after
+/// the shortest wait. A handshake alone does not, since a peer that accepts and closes at once
+/// would be dialled at the fastest rate for ever.
+const WELL: Duration = Duration::from_secs(1);
+
+/// Dials until it is stopped. With `Drain` it goes on for as long as messages wait in the standing
+/// pipe.
+pub(crate) async fn run(
+    hub: Arc<dyn Hub>,
+    endpoint: Endpoint,
+    standing: Option<Standing>,
+    mut stop: watch::Receiver<Stop>,
+) {
+    let options = hub.options().clone();
+    let mut backoff = Backoff::new(options.reconnect_interval, options.reconnect_interval_max);
+    while !is_over(&stop, standing.as_ref()) {
+        let attempt = tokio::select! {
+            attempt = transport::connect(&endpoint, &options.transport) => attempt,
+            () = over(&mut stop, standing.as_ref()) => break,
+        };
+        let retry_in = match attempt {
+            Err(failure) => {
+                let retry_in = backoff.next();
+                hub.tell(Event::ConnectFailed {
+                    endpoint: endpoint.clone(),
+                    error: Arc::new(failure.source),
+                    retry_in,
+                });
+                retry_in
+            }
+            Ok((stream, address)) => {
+                let place = Place {
+                    endpoint: endpoint.clone(),
+                    address: address.clone(),
+                    standing: standing.clone(),
+                };
+                hub.tell(Event::Connected {
+                    endpoint: endpoint.clone(),
+                    peer: address,
+                });
+                let outcome = session::run(&hub, stream, place, &mut stop, || {}).await;
+                if is_over(&stop, standing.as_ref()) {
+                    break;
+                }
+                let retry_in = wait_after(&outcome, &mut backoff);
+                hub.tell(Event::Redialing {
+                    endpoint: endpoint.clone(),
+                    retry_in,
+                });
+                retry_in
+            }
+        };
+        tokio::select! {
+            () = tokio::time::sleep(retry_in) => {}
+            () = over(&mut stop, standing.as_ref()) => break,
+        }
+    }
+}
+
+/// How long to wait before the next attempt.
+fn wait_after(outcome: &Outcome, backoff: &mut Backoff) -> Duration {
+    if outcome.lasted.is_some_and(|lasted| lasted >= WELL) {
+        backoff.reset();
+    }
+    match &outcome.reason {
+        // The peer is fine; we only want a connection without a past.
+        DisconnectReason::Reset => Duration::ZERO,
+        // It broke the protocol or cannot match us: that may change, but not soon.
+        DisconnectReason::Fault(_) => backoff.longest(),
+        _ => backoff.next(),
+    }
+}
+
+/// Whether there is nothing left to dial for.
+fn is_over(stop: &watch::Receiver<Stop>, standing: Option<&Standing>) -> bool {
+    match *stop.borrow() {
+        Stop::Run => false,
+        Stop::Drain => standing.is_none_or(|standing| standing.outbound.load().messages == 0),
+        Stop::Halt => true,
+    }
+}
+
+/// Waits until there is nothing left to dial for. A closed pipe does not fill again, and without a
+/// connection it does not drain, so the answer only changes with the order to stop.
+async fn over(stop: &mut watch::Receiver<Stop>, standing: Option<&Standing>) {
+    loop {
+        if is_over(stop, standing) || stop.changed().await.is_err() {
+            return;
+        }
+    }
+}

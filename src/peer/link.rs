@@ -1,0 +1,273 @@
+//! Two sockets of one process, joined by a pair of pipes. No task, no bytes, no handshake.
+//!
+//! What a connection over the network does by ending, a link does by [`LinkEnd::hang_up`]: the
+//! other side keeps what it has been sent, is told of the departure, and a connecting side goes
+//! back to waiting for somebody to bind the name.
+
+use std::sync::Weak;
+
+use super::{Hub, Newcomer, Pipes, Standing};
+use crate::endpoint::{Endpoint, PeerAddress};
+use crate::event::{DisconnectReason, Event};
+use crate::fault::{Incompatible, PeerFault};
+use crate::pattern::{Departure, PeerId};
+use crate::pipe::sync::{Arc, Mutex};
+use crate::pipe::{CloseReason, Pipe};
+use crate::transport::inproc::Namespace;
+use crate::wire::socket_type::SocketType;
+
+/// The names of one context.
+pub(crate) type Names = Namespace<Bound, Arc<Caller>>;
+
+/// Bodies longer than this pass from socket to socket without a copy.
+const SHARE_ABOVE: usize = 256;
+
+/// A socket that is bound to a name.
+#[derive(Clone, Debug)]
+pub(crate) struct Bound {
+    pub(crate) hub: Weak<dyn Hub>,
+    pub(crate) endpoint: Endpoint,
+}
+
+/// One `connect` to a name, for as long as it is wanted.
+#[derive(Debug)]
+pub(crate) struct Caller {
+    hub: Weak<dyn Hub>,
+    endpoint: Endpoint,
+    name: String,
+    names: Arc<Names>,
+    standing: Option<Standing>,
+    /// Whether `disconnect` or `close` has ended it.
+    over: Mutex<bool>,
+}
+
+/// A pipe between two sockets of one process.
+pub(crate) fn inproc_pipe(capacity: crate::pipe::Capacity) -> Arc<Pipe> {
+    Pipe::new(capacity, SHARE_ABOVE)
+}
+
+impl Caller {
+    pub(crate) fn new(
+        hub: &Arc<dyn Hub>,
+        endpoint: Endpoint,
+        name: &str,
+        names: Arc<Names>,
+        standing: Option<Standing>,
+    ) -> Arc<Self> {
+        let name = name.to_owned();
+        let (hub, over) = (Arc::downgrade(hub), Mutex::new(false));
+        Arc::new(Self {
+            hub,
+            endpoint,
+            name,
+            names,
+            standing,
+            over,
+        })
+    }
+
+    /// Joins whoever is bound to the name, or waits for somebody to be.
+    pub(crate) fn call(self: Arc<Self>) {
+        if *self.over.lock() {
+            return;
+        }
+        let names = Arc::clone(&self.names);
+        let name = self.name.clone();
+        if let Some((bound, caller)) = names.connect(&name, self) {
+            join(&bound, &caller);
+        }
+    }
+
+    /// Never calls again. A link that stands is ended by hanging up.
+    pub(crate) fn cancel(self: &Arc<Self>) {
+        *self.over.lock() = true;
+        self.names
+            .withdraw(&self.name, |other| Arc::ptr_eq(other, self));
+    }
+}
+
+/// Gives a bound and a connecting socket the ends of two pipes.
+pub(crate) fn join(bound: &Bound, caller: &Arc<Caller>) {
+    let (Some(server), Some(client)) = (bound.hub.upgrade(), caller.hub.upgrade()) else {
+        return;
+    };
+    let (theirs, ours) = (server.socket_type(), client.socket_type());
+    if !ours.can_talk_to(theirs) {
+        mismatch(&*client, &caller.endpoint, mismatched(ours, theirs));
+        mismatch(&*server, &bound.endpoint, mismatched(theirs, ours));
+        return;
+    }
+    let to_server = client.options().send.joined(server.options().recv);
+    let to_client = server.options().send.joined(client.options().recv);
+    let up = match &caller.standing {
+        Some(standing) => {
+            standing.outbound.set_capacity(to_server);
+            Arc::clone(&standing.outbound)
+        }
+        None => inproc_pipe(to_server),
+    };
+    let down = inproc_pipe(to_client);
+    let link = Arc::new(Link {
+        client: Side {
+            hub: caller.hub.clone(),
+            id: caller
+                .standing
+                .as_ref()
+                .map_or_else(|| client.next_peer_id(), |s| s.id),
+            outbound: Arc::clone(&up),
+        },
+        server: Side {
+            hub: bound.hub.clone(),
+            id: server.next_peer_id(),
+            outbound: Arc::clone(&down),
+        },
+        caller: Arc::clone(caller),
+        over: Mutex::new(false),
+    });
+    // Nobody hangs up in between: whoever wants to waits for this lock.
+    let over = link.over.lock();
+    // The server first: what the client has queued, and its subscriptions, find it attached.
+    let server_admits = server.admit(Newcomer {
+        id: link.server.id,
+        endpoint: bound.endpoint.clone(),
+        address: PeerAddress::Inproc,
+        socket_type: ours,
+        identity: client.options().identity.clone(),
+        pipes: Pipes {
+            outbound: Arc::clone(&down),
+            inbound: server.listens().then(|| Arc::clone(&up)),
+        },
+        standing: false,
+        link: Some(LinkEnd {
+            link: Arc::clone(&link),
+            is_client: false,
+        }),
+    });
+    if !server_admits {
+        // It is closing, and has given up the name before.
+        drop(over);
+        return Arc::clone(caller).call();
+    }
+    let client_admits = client.admit(Newcomer {
+        id: link.client.id,
+        endpoint: caller.endpoint.clone(),
+        address: PeerAddress::Inproc,
+        socket_type: theirs,
+        identity: server.options().identity.clone(),
+        pipes: Pipes {
+            outbound: up,
+            inbound: client.listens().then_some(down),
+        },
+        standing: caller.standing.is_some(),
+        link: Some(LinkEnd {
+            link: Arc::clone(&link),
+            is_client: true,
+        }),
+    });
+    drop(over);
+    if !client_admits {
+        LinkEnd {
+            link,
+            is_client: true,
+        }
+        .hang_up(DisconnectReason::Closed);
+    }
+}
+
+fn mismatched(ours: SocketType, theirs: SocketType) -> Incompatible {
+    Incompatible::SocketType {
+        ours: ours.as_str(),
+        theirs: theirs.to_string(),
+    }
+}
+
+fn mismatch(hub: &dyn Hub, endpoint: &Endpoint, what: Incompatible) {
+    hub.tell(Event::HandshakeFailed {
+        endpoint: endpoint.clone(),
+        peer: PeerAddress::Inproc,
+        reason: DisconnectReason::Fault(PeerFault::Incompatible(what)),
+    });
+}
+
+#[derive(Debug)]
+struct Link {
+    client: Side,
+    server: Side,
+    caller: Arc<Caller>,
+    over: Mutex<bool>,
+}
+
+#[derive(Debug)]
+struct Side {
+    hub: Weak<dyn Hub>,
+    id: PeerId,
+    /// What this side sends into.
+    outbound: Arc<Pipe>,
+}
+
+/// One side's hold on a link.
+#[derive(Clone, Debug)]
+pub(crate) struct LinkEnd {
+    link: Arc<Link>,
+    is_client: bool,
+}
+
+impl LinkEnd {
+    /// Ends the link from this side: the other side may still read what it was sent, and is told.
+    /// What this side knows of the peer is its own to clear away.
+    pub(crate) fn hang_up(&self, reason: DisconnectReason) {
+        if std::mem::replace(&mut *self.link.over.lock(), true) {
+            return;
+        }
+        let Link {
+            client,
+            server,
+            caller,
+            ..
+        } = &*self.link;
+        let (mine, other) = if self.is_client {
+            (client, server)
+        } else {
+            (server, client)
+        };
+        let told = match reason {
+            DisconnectReason::Closed => DisconnectReason::PeerClosed,
+            other => other,
+        };
+        self.end_outbound(mine, self.is_client);
+        let unwritten = self.end_outbound(other, !self.is_client);
+        let keeps_outbound = !self.is_client && caller.standing.is_some();
+        if let Some(hub) = other.hub.upgrade() {
+            let departure = Departure {
+                unwritten,
+                keeps_outbound,
+                reason: told,
+            };
+            hub.depart(other.id, departure);
+        }
+        Arc::clone(caller).call();
+    }
+
+    /// Ends one direction. The receiver keeps what it was sent when the sender hangs up; what was
+    /// sent to the side that hangs up comes back, or stays where a queue outlives its connection.
+    fn end_outbound(&self, side: &Side, is_client: bool) -> Vec<crate::wire::batch::Batch> {
+        let leaves = is_client == self.is_client;
+        if is_client && self.link.caller.standing.is_some() {
+            if leaves && side.outbound.is_closed() {
+                return Vec::new();
+            }
+            side.outbound.leave();
+            if let Some(hub) = side.hub.upgrade() {
+                side.outbound.set_capacity(hub.options().send);
+            }
+            return Vec::new();
+        }
+        if leaves {
+            side.outbound.close(CloseReason::Done);
+            return Vec::new();
+        }
+        let unwritten = side.outbound.drain();
+        side.outbound.close(CloseReason::Lost);
+        unwritten
+    }
+}

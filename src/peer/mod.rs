@@ -1,0 +1,99 @@
+//! Connections: one task each, from the first byte to the last, and the tasks that make them.
+//!
+//! [`session`] drives one connection: stream, protocol, pipes. [`dialer`] keeps one alive to a
+//! given endpoint, [`acceptor`] starts one for whoever comes in, [`link`] joins two sockets of one
+//! process, where there is nothing to drive. All of them see their socket as a [`Hub`].
+
+pub(crate) mod acceptor;
+pub(crate) mod backoff;
+pub(crate) mod dialer;
+#[cfg(feature = "inproc")]
+pub(crate) mod link;
+pub(crate) mod session;
+mod traffic;
+
+use std::fmt;
+
+use bytes::Bytes;
+
+use crate::endpoint::{Endpoint, PeerAddress};
+use crate::event::Event;
+use crate::options::Options;
+use crate::pattern::{Departure, PeerId};
+use crate::pipe::sync::Arc;
+use crate::pipe::{Capacity, Pipe};
+use crate::wire::socket_type::SocketType;
+
+/// The socket, as its connections see it.
+pub(crate) trait Hub: fmt::Debug + Send + Sync {
+    fn options(&self) -> &Options;
+
+    fn socket_type(&self) -> SocketType;
+
+    /// Whether anything that peers send is of use.
+    fn listens(&self) -> bool;
+
+    /// A name for a new peer.
+    fn next_peer_id(&self) -> PeerId;
+
+    /// A peer whose handshake is complete takes part from now on; `false` when the socket is
+    /// closing. Until then no pattern knows of the peer.
+    fn admit(&self, newcomer: Newcomer) -> bool;
+
+    /// The connection to an admitted peer has ended.
+    fn depart(&self, id: PeerId, departure: Departure);
+
+    fn tell(&self, event: Event);
+}
+
+/// A peer whose handshake is complete.
+#[derive(Clone, Debug)]
+pub(crate) struct Newcomer {
+    pub(crate) id: PeerId,
+    pub(crate) endpoint: Endpoint,
+    pub(crate) address: PeerAddress,
+    pub(crate) socket_type: SocketType,
+    /// What the peer claims to be called.
+    pub(crate) identity: Bytes,
+    pub(crate) pipes: Pipes,
+    /// Whether the outbound pipe was there before the peer and stays after it.
+    pub(crate) standing: bool,
+    /// For a peer in this process: what ends the connection.
+    #[cfg(feature = "inproc")]
+    pub(crate) link: Option<link::LinkEnd>,
+}
+
+/// The pipes between a socket and one peer.
+#[derive(Clone, Debug)]
+pub(crate) struct Pipes {
+    pub(crate) outbound: Arc<Pipe>,
+    /// None where nothing that a peer sends is of use.
+    pub(crate) inbound: Option<Arc<Pipe>>,
+}
+
+/// Where a connecting socket queues messages for a peer, connected or not.
+#[derive(Clone, Debug)]
+pub(crate) struct Standing {
+    pub(crate) id: PeerId,
+    pub(crate) outbound: Arc<Pipe>,
+}
+
+/// Bodies longer than this travel from the sender to the kernel without a copy. Below it, copying
+/// is cheaper than one more slice in a write.
+const SHARE_ABOVE_WIRE: usize = 4 * 1024;
+
+/// A pipe towards a connection.
+pub(crate) fn outbound_pipe(capacity: Capacity) -> Arc<Pipe> {
+    Pipe::new(capacity, SHARE_ABOVE_WIRE)
+}
+
+/// How a task of a socket is told to end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Stop {
+    /// Go on.
+    Run,
+    /// Begin nothing new; finish what is under way.
+    Drain,
+    /// End now.
+    Halt,
+}

@@ -1,0 +1,263 @@
+//! One connection from its first byte to its last: handshake, admission, traffic, departure.
+
+use std::future::poll_fn;
+use std::pin::pin;
+use std::task::{Context, Poll};
+use std::time::Instant;
+
+use bytes::Bytes;
+use tokio::io::AsyncReadExt;
+use tokio::sync::watch;
+
+use super::traffic::Traffic;
+use super::{Hub, Newcomer, Pipes, Standing, Stop, outbound_pipe};
+use crate::endpoint::{Endpoint, PeerAddress};
+use crate::event::{DisconnectReason, Event};
+use crate::fault::PeerFault;
+use crate::pattern::Departure;
+use crate::pipe::sync::Arc;
+use crate::pipe::{CloseReason, Pipe};
+use crate::transport::{ReadHalf, Stream, WriteHalf};
+use crate::wire::batch::Batch;
+use crate::wire::connection::{Connection, Incoming, Limits, Local, PeerInfo, Room};
+use crate::wire::heartbeat;
+use crate::wire::transmit::{SLICES_MAX, Transmit};
+
+/// How a session ended, for whoever may start the next one.
+#[derive(Debug)]
+pub(crate) struct Outcome {
+    /// How long messages could pass; none when the handshake did not complete.
+    pub(crate) lasted: Option<std::time::Duration>,
+    pub(crate) reason: DisconnectReason,
+}
+
+/// What a session is about.
+#[derive(Clone, Debug)]
+pub(crate) struct Place {
+    pub(crate) endpoint: Endpoint,
+    pub(crate) address: PeerAddress,
+    pub(crate) standing: Option<Standing>,
+}
+
+/// The longest subscription that a publisher accepts, in bytes. Longer prefixes are no topics.
+pub(crate) const TOPIC_MAX: usize = 4 * 1024;
+
+/// Drives a connection until it ends. `ready` is called when its handshake is complete.
+///
+/// *Cancel safety*: dropping it closes the connection. What it had taken from its outbound pipe is
+/// lost then; a session that has been admitted is therefore ended through that pipe.
+pub(crate) async fn run(
+    hub: &Arc<dyn Hub>,
+    stream: Stream,
+    place: Place,
+    stop: &mut watch::Receiver<Stop>,
+    ready: impl FnOnce() + Send,
+) -> Outcome {
+    let (mut read, write) = stream.split();
+    let mut connection = Connection::new(local(&**hub));
+    let peer = match handshake(hub, &mut read, &write, &mut connection, stop).await {
+        Ok(peer) => peer,
+        Err(reason) => {
+            let Place {
+                endpoint,
+                address: peer,
+                ..
+            } = place;
+            hub.tell(Event::HandshakeFailed {
+                endpoint,
+                peer,
+                reason: reason.clone(),
+            });
+            return Outcome {
+                lasted: None,
+                reason,
+            };
+        }
+    };
+    ready();
+    let newcomer = newcomer(&**hub, &place, peer);
+    let (id, pipes) = (newcomer.id, newcomer.pipes.clone());
+    let ready_event = Event::Ready {
+        endpoint: place.endpoint.clone(),
+        peer: place.address.clone(),
+        socket_type: newcomer.socket_type,
+        identity: newcomer.identity.clone(),
+    };
+    if !hub.admit(newcomer) {
+        return Outcome {
+            lasted: None,
+            reason: DisconnectReason::Closed,
+        };
+    }
+    hub.tell(ready_event);
+    let since = Instant::now();
+    let mut traffic = Traffic::new(read, write, connection, pipes.clone());
+    let reason = poll_fn(|cx| traffic.poll(cx)).await;
+    let unwritten = traffic.into_unwritten();
+    let departure = leave(&pipes, place.standing.is_some(), unwritten, reason.clone());
+    hub.depart(id, departure);
+    Outcome {
+        lasted: Some(since.elapsed()),
+        reason,
+    }
+}
+
+fn local(hub: &dyn Hub) -> Local {
+    let options = hub.options();
+    Local {
+        socket_type: hub.socket_type(),
+        identity: options.identity.clone(),
+        limits: Limits {
+            max_message: options.max_message_size,
+            max_frames: options.max_frames,
+            max_topic: TOPIC_MAX,
+        },
+        heartbeat: heartbeat::Settings::default(),
+    }
+}
+
+fn newcomer(hub: &dyn Hub, place: &Place, peer: PeerInfo) -> Newcomer {
+    let options = hub.options();
+    let (id, outbound) = match &place.standing {
+        Some(standing) => (standing.id, Arc::clone(&standing.outbound)),
+        None => (hub.next_peer_id(), outbound_pipe(options.send)),
+    };
+    let inbound = hub.listens().then(|| Pipe::new(options.recv, 0));
+    Newcomer {
+        id,
+        endpoint: place.endpoint.clone(),
+        address: place.address.clone(),
+        socket_type: peer.socket_type,
+        identity: peer.identity,
+        pipes: Pipes { outbound, inbound },
+        standing: place.standing.is_some(),
+        #[cfg(feature = "inproc")]
+        link: None,
+    }
+}
+
+/// Gives back what was not sent: to the pipe if that stays, else to the pattern.
+fn leave(pipes: &Pipes, standing: bool, begun: Batch, reason: DisconnectReason) -> Departure {
+    let mut unwritten = Vec::new();
+    if standing {
+        pipes.outbound.leave();
+        pipes.outbound.put_back(begun);
+    } else {
+        pipes.outbound.close(CloseReason::Lost);
+        unwritten.push(begun);
+        unwritten.extend(pipes.outbound.drain());
+    }
+    if let Some(inbound) = &pipes.inbound {
+        inbound.close(CloseReason::Lost);
+    }
+    Departure {
+        unwritten,
+        keeps_outbound: standing,
+        reason,
+    }
+}
+
+/// Greeting and mechanism, within one absolute deadline that no byte moves.
+async fn handshake(
+    hub: &Arc<dyn Hub>,
+    read: &mut ReadHalf,
+    write: &WriteHalf,
+    connection: &mut Connection,
+    stop: &mut watch::Receiver<Stop>,
+) -> Result<PeerInfo, DisconnectReason> {
+    let limit = hub.options().handshake_timeout;
+    let work = async {
+        match negotiate(read, write, connection).await {
+            Err(DisconnectReason::Fault(fault)) => {
+                // Our own verdict: tell the peer why before we close, if it will listen.
+                connection.refuse(&fault);
+                let _ = flush(write, connection).await;
+                Err(DisconnectReason::Fault(fault))
+            }
+            other => other,
+        }
+    };
+    tokio::select! {
+        result = tokio::time::timeout(limit, work) => {
+            result.unwrap_or(Err(DisconnectReason::HandshakeTimeout { limit }))
+        }
+        _ = stop.wait_for(|stop| *stop == Stop::Halt) => Err(DisconnectReason::Closed),
+    }
+}
+
+async fn negotiate(
+    read: &mut ReadHalf,
+    write: &WriteHalf,
+    connection: &mut Connection,
+) -> Result<PeerInfo, DisconnectReason> {
+    let no_room = Room {
+        messages: 0,
+        bytes: 0,
+    };
+    loop {
+        flush(write, connection).await?;
+        match connection.receive(no_room, Instant::now()) {
+            Ok(Some(Incoming::Ready(peer))) => {
+                flush(write, connection).await?;
+                return Ok(peer);
+            }
+            Ok(Some(Incoming::Messages(_))) => continue,
+            Ok(None) => {}
+            Err(fault) => return Err(DisconnectReason::Fault(fault)),
+        }
+        flush(write, connection).await?;
+        let mut target = connection.read_target();
+        if read.read_buf(&mut target).await.map_err(io)? == 0 {
+            return Err(DisconnectReason::PeerClosed);
+        }
+    }
+}
+
+/// Writes what the protocol wants to say.
+async fn flush(write: &WriteHalf, connection: &mut Connection) -> Result<(), DisconnectReason> {
+    let bytes = std::mem::take(connection.outgoing());
+    let mut transmit = Transmit::new(Batch::from_wire(Bytes::from(bytes), 0));
+    poll_fn(|cx| poll_write(cx, write, &mut transmit))
+        .await
+        .map_err(io)
+}
+
+/// Writes until everything is in the kernel.
+pub(super) fn poll_write(
+    cx: &mut Context<'_>,
+    write: &WriteHalf,
+    transmit: &mut Transmit,
+) -> Poll<std::io::Result<()>> {
+    while !transmit.is_done() {
+        std::task::ready!(write.poll_write_ready(cx))?;
+        let mut slices = [std::io::IoSlice::new(&[]); SLICES_MAX];
+        let used = transmit.slices(&mut slices);
+        match write.try_write_vectored(slices.get(..used).unwrap_or_default()) {
+            Ok(0) => return Poll::Ready(Err(std::io::ErrorKind::WriteZero.into())),
+            Ok(written) => transmit.advance(written),
+            Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {}
+            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+            Err(error) => return Poll::Ready(Err(error)),
+        }
+    }
+    Poll::Ready(Ok(()))
+}
+
+/// Reads once into where the connection wants its bytes; 0 is the end of the stream.
+pub(super) fn poll_read(
+    cx: &mut Context<'_>,
+    read: &mut ReadHalf,
+    connection: &mut Connection,
+) -> Poll<std::io::Result<usize>> {
+    let mut target = connection.read_target();
+    let read = pin!(read.read_buf(&mut target));
+    read.poll(cx)
+}
+
+pub(super) fn io(error: std::io::Error) -> DisconnectReason {
+    DisconnectReason::Io(Arc::new(error))
+}
+
+pub(super) const fn fault(fault: PeerFault) -> DisconnectReason {
+    DisconnectReason::Fault(fault)
+}

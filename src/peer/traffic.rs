@@ -1,0 +1,282 @@
+//! The traffic phase of one connection: messages both ways, until one side ends it.
+//!
+//! It is one hand-written poll function instead of a pair of futures, so that a wake-up does
+//! everything there is to do in both directions and nothing is polled that has not been asked for.
+//! The session is ended through its outbound pipe, whatever it is doing.
+
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use tokio::io::{AsyncRead, ReadBuf};
+use tokio::time::Sleep;
+
+use super::Pipes;
+use super::session::{fault, io, poll_read, poll_write};
+use crate::event::DisconnectReason;
+use crate::pipe::{CloseReason, Take};
+use crate::transport::{ReadHalf, WriteHalf};
+use crate::wire::batch::Batch;
+use crate::wire::connection::{Connection, Incoming, Room};
+use crate::wire::transmit::Transmit;
+
+/// Turns of reading and writing before other tasks get the thread.
+const TURNS: usize = 32;
+
+/// Silence after which a connection gives its buffers back.
+const IDLE: Duration = Duration::from_secs(1);
+
+/// How long a side that has said everything waits for the other to hang up first. Closing with
+/// unread bytes would reset the connection and could destroy what the peer has not read yet.
+const FAREWELL: Duration = Duration::from_secs(1);
+
+/// A buffer that has grown beyond this is not kept for the next batch.
+const RECYCLE_MAX: usize = 256 * 1024;
+
+/// See the [module](self).
+pub(super) struct Traffic {
+    read: ReadHalf,
+    /// None once everything has been said: dropping it told the peer so.
+    write: Option<WriteHalf>,
+    connection: Connection,
+    pipes: Pipes,
+    transmit: Option<Transmit>,
+    registered: bool,
+    timer: Option<Pin<Box<Sleep>>>,
+    /// When the timer fires, if it is set.
+    wakes_at: Option<Instant>,
+    /// Whether anything moved since the idle check was last due.
+    active: bool,
+    idle_check: Option<Instant>,
+    farewell: Option<Instant>,
+}
+
+impl Traffic {
+    pub(super) const fn new(
+        read: ReadHalf,
+        write: WriteHalf,
+        connection: Connection,
+        pipes: Pipes,
+    ) -> Self {
+        Self {
+            read,
+            write: Some(write),
+            connection,
+            pipes,
+            transmit: None,
+            registered: false,
+            timer: None,
+            wakes_at: None,
+            active: false,
+            idle_check: None,
+            farewell: None,
+        }
+    }
+
+    /// Whole messages of which no byte was written.
+    pub(super) fn into_unwritten(self) -> Batch {
+        self.transmit
+            .map(Transmit::into_unwritten)
+            .unwrap_or_default()
+    }
+
+    /// Moves what can be moved. Ready with the reason when the connection has ended.
+    pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<DisconnectReason> {
+        match self.poll_end(cx) {
+            Ok(()) => Poll::Pending,
+            Err(reason) => Poll::Ready(reason),
+        }
+    }
+
+    fn poll_end(&mut self, cx: &mut Context<'_>) -> Result<(), DisconnectReason> {
+        if !self.registered {
+            self.registered = true;
+            self.pipes.outbound.consume_as(cx);
+            if let Some(inbound) = &self.pipes.inbound {
+                inbound.produce_as(cx);
+            }
+        }
+        if let Some(reason) = self.pipes.outbound.cut() {
+            return Err(ended(reason));
+        }
+        let now = Instant::now();
+        self.check_timers(now)?;
+        for _ in 0..TURNS {
+            let wrote = self.write_some(cx)?;
+            let read = self.read_some(cx, now)?;
+            if !wrote && !read {
+                return self.arm(cx, now);
+            }
+            self.active = true;
+        }
+        cx.waker().wake_by_ref();
+        Ok(())
+    }
+
+    /// Writes one batch, or what the protocol wants to say; `true` when something was finished.
+    fn write_some(&mut self, cx: &mut Context<'_>) -> Result<bool, DisconnectReason> {
+        let Some(write) = &self.write else {
+            return Ok(false);
+        };
+        if self.transmit.is_none() {
+            let control = self.connection.outgoing();
+            if control.is_empty() {
+                match self.pipes.outbound.poll_take(cx) {
+                    Poll::Ready(Take::Batch(batch)) => {
+                        self.transmit = Some(Transmit::new(self.connection.outbound(batch)));
+                    }
+                    Poll::Ready(Take::Closed(reason)) => return self.finish(reason),
+                    Poll::Ready(Take::Empty) | Poll::Pending => return Ok(false),
+                }
+            } else {
+                let control = Bytes::from(std::mem::take(control));
+                self.transmit = Some(Transmit::new(Batch::from_wire(control, 0)));
+            }
+        }
+        let Some(transmit) = &mut self.transmit else {
+            return Ok(false);
+        };
+        match poll_write(cx, write, transmit) {
+            Poll::Pending => Ok(false),
+            Poll::Ready(Err(error)) => Err(io(error)),
+            Poll::Ready(Ok(())) => {
+                let buffer = self.transmit.take().and_then(Transmit::into_buffer);
+                if let Some(buffer) = buffer.filter(|buffer| buffer.capacity() <= RECYCLE_MAX) {
+                    self.pipes.outbound.recycle(buffer);
+                }
+                Ok(true)
+            }
+        }
+    }
+
+    /// Nothing more is to be sent: says so to the peer and waits for it to hang up.
+    fn finish(&mut self, reason: CloseReason) -> Result<bool, DisconnectReason> {
+        if reason != CloseReason::Done {
+            return Err(ended(reason));
+        }
+        self.write = None;
+        self.farewell = Some(Instant::now() + FAREWELL);
+        Ok(true)
+    }
+
+    /// Decodes what has been read, or reads more; `true` when there was something.
+    fn read_some(&mut self, cx: &mut Context<'_>, now: Instant) -> Result<bool, DisconnectReason> {
+        if self.farewell.is_some() {
+            return self.read_nothing(cx);
+        }
+        let room = match &self.pipes.inbound {
+            None => Some(Room {
+                messages: usize::MAX,
+                bytes: usize::MAX,
+            }),
+            Some(inbound) => match inbound.poll_room(cx) {
+                Poll::Ready(Ok(room)) => Some(Room {
+                    messages: room.messages,
+                    bytes: room.bytes,
+                }),
+                Poll::Ready(Err(reason)) => return Err(ended(reason)),
+                Poll::Pending => None,
+            },
+        };
+        self.connection.set_reading(room.is_some(), now);
+        let full = Room {
+            messages: 0,
+            bytes: 0,
+        };
+        match self
+            .connection
+            .receive(room.unwrap_or(full), now)
+            .map_err(fault)?
+        {
+            Some(Incoming::Messages(batch)) => {
+                match &self.pipes.inbound {
+                    // A closed pipe ends the session in the next turn.
+                    Some(inbound) => drop(inbound.push_chunk(batch)),
+                    None => self.pipes.outbound.count_dropped(batch.messages() as u64),
+                }
+                return Ok(true);
+            }
+            Some(Incoming::Ready(_)) => return Ok(true),
+            None if room.is_none() => return Ok(false),
+            None => {}
+        }
+        match poll_read(cx, &mut self.read, &mut self.connection) {
+            Poll::Pending => Ok(false),
+            Poll::Ready(Ok(0)) => Err(DisconnectReason::PeerClosed),
+            Poll::Ready(Ok(_)) => Ok(true),
+            Poll::Ready(Err(error)) => Err(io(error)),
+        }
+    }
+
+    /// Reads into the void until the peer hangs up.
+    fn read_nothing(&mut self, cx: &mut Context<'_>) -> Result<bool, DisconnectReason> {
+        let mut void = [0; 4096];
+        let mut void = ReadBuf::new(&mut void);
+        match Pin::new(&mut self.read).poll_read(cx, &mut void) {
+            Poll::Pending => Ok(false),
+            Poll::Ready(Ok(())) if void.filled().is_empty() => Err(DisconnectReason::Closed),
+            Poll::Ready(Ok(())) => Ok(true),
+            Poll::Ready(Err(_)) => Err(DisconnectReason::Closed),
+        }
+    }
+
+    /// Does what is due.
+    fn check_timers(&mut self, now: Instant) -> Result<(), DisconnectReason> {
+        if self.farewell.is_some_and(|at| at <= now) {
+            return Err(DisconnectReason::Closed);
+        }
+        if self.connection.deadline().is_some_and(|at| at <= now) {
+            self.connection.on_deadline(now).map_err(fault)?;
+        }
+        if self.idle_check.is_some_and(|at| at <= now) {
+            self.idle_check = None;
+            if !self.active {
+                self.connection.release_idle_buffer();
+                self.pipes.outbound.release_idle_buffer();
+            }
+        }
+        Ok(())
+    }
+
+    /// Before waiting: sees to it that the next deadline wakes the task.
+    fn arm(&mut self, cx: &mut Context<'_>, now: Instant) -> Result<(), DisconnectReason> {
+        if self.active && self.idle_check.is_none() {
+            self.idle_check = Some(now + IDLE);
+            self.active = false;
+        }
+        loop {
+            let next = [self.idle_check, self.connection.deadline(), self.farewell];
+            let Some(next) = next.into_iter().flatten().min() else {
+                self.timer = None;
+                self.wakes_at = None;
+                return Ok(());
+            };
+            let timer = self.timer.get_or_insert_with(|| {
+                self.wakes_at = Some(next);
+                Box::pin(tokio::time::sleep_until(next.into()))
+            });
+            if self.wakes_at != Some(next) {
+                self.wakes_at = Some(next);
+                timer.as_mut().reset(next.into());
+            }
+            if timer.as_mut().poll(cx).is_pending() {
+                return Ok(());
+            }
+            // Due already: do it now, there will be no second call.
+            let now = Instant::now().max(next);
+            self.wakes_at = None;
+            self.check_timers(now)?;
+        }
+    }
+}
+
+/// What a pipe's end means for its connection.
+fn ended(reason: CloseReason) -> DisconnectReason {
+    match reason {
+        CloseReason::Done | CloseReason::Now => DisconnectReason::Closed,
+        CloseReason::Lost => DisconnectReason::PeerClosed,
+        CloseReason::Reset => DisconnectReason::Reset,
+        CloseReason::Fault(fault) => DisconnectReason::Fault(fault),
+    }
+}

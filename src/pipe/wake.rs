@@ -1,0 +1,219 @@
+//! Who is told when a pipe changes, and who waits in line at a socket.
+//!
+//! Everything here is plain data that lives under its owner's lock. A method that finds somebody
+//! to wake hands the wake-up back, so that the owner can drop its lock before it is performed.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::task::Waker;
+
+use super::sync::Arc;
+
+/// Names a pipe to the pattern that listens to it.
+pub(crate) type Token = usize;
+
+/// What a listener is told about one of its pipes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Signal {
+    /// There is something to take, or the pipe has been closed.
+    Readable,
+    /// There is room again, or the pipe has been closed.
+    Writable,
+}
+
+/// A pattern that holds ends of many pipes and wants to know when one of them changes.
+///
+/// Called with no pipe locked, from whichever task made the change; must not block.
+pub(crate) trait Listener: Send + Sync {
+    fn signal(&self, token: Token, signal: Signal);
+}
+
+/// One end of a pipe, as the other end sees it: whether it waits, and how to reach it.
+#[derive(Debug, Default)]
+pub(super) struct End {
+    waiting: bool,
+    notify: Notify,
+}
+
+#[derive(Default)]
+enum Notify {
+    #[default]
+    Nobody,
+    Task(Waker),
+    Listener(Arc<dyn Listener>, Token),
+}
+
+impl fmt::Debug for Notify {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Nobody => "Nobody",
+            Self::Task(_) => "Task",
+            Self::Listener(..) => "Listener",
+        })
+    }
+}
+
+/// A wake-up that is due, to be performed once the pipe is unlocked.
+#[must_use = "somebody waits for this wake-up"]
+pub(super) enum Wake {
+    Task(Waker),
+    Listener(Arc<dyn Listener>, Token, Signal),
+}
+
+impl Wake {
+    pub(super) fn perform(self) {
+        match self {
+            Self::Task(waker) => waker.wake(),
+            Self::Listener(listener, token, signal) => listener.signal(token, signal),
+        }
+    }
+}
+
+impl End {
+    /// This end belongs to a listener from now on.
+    pub(super) fn listen(&mut self, listener: Arc<dyn Listener>, token: Token) {
+        self.notify = Notify::Listener(listener, token);
+    }
+
+    /// Nobody holds this end any more.
+    pub(super) fn leave(&mut self) {
+        *self = Self::default();
+    }
+
+    /// This end found nothing to do: the next change must reach it.
+    pub(super) const fn wait(&mut self) {
+        self.waiting = true;
+    }
+
+    /// As [`wait`](Self::wait), for an end that is a task.
+    pub(super) fn wait_as(&mut self, waker: &Waker) {
+        self.waiting = true;
+        self.become_task(waker);
+    }
+
+    /// This end belongs to a task from now on.
+    pub(super) fn become_task(&mut self, waker: &Waker) {
+        match &mut self.notify {
+            Notify::Task(current) => current.clone_from(waker),
+            other => *other = Notify::Task(waker.clone()),
+        }
+    }
+
+    pub(super) const fn is_waiting(&self) -> bool {
+        self.waiting
+    }
+
+    /// The wake-up that a change calls for: none unless this end waits.
+    #[inline]
+    pub(super) fn changed(&mut self, signal: Signal) -> Option<Wake> {
+        if !self.waiting {
+            return None;
+        }
+        self.waiting = false;
+        match &self.notify {
+            Notify::Nobody => None,
+            Notify::Task(waker) => Some(Wake::Task(waker.clone())),
+            Notify::Listener(listener, token) => {
+                Some(Wake::Listener(Arc::clone(listener), *token, signal))
+            }
+        }
+    }
+
+    /// The wake-up that the end of the pipe calls for: always, waiting or not.
+    pub(super) fn closed(&mut self, signal: Signal) -> Option<Wake> {
+        self.waiting = true;
+        self.changed(signal)
+    }
+}
+
+/// A place in a [`WaitQueue`]; empty while its owner does not wait.
+#[derive(Debug, Default)]
+pub(crate) struct Ticket(Option<u64>);
+
+/// Tasks that wait for the same thing, served in the order in which they came.
+///
+/// A waiter that was woken and finds the thing gone (somebody who had not waited was quicker)
+/// keeps its place. A waiter that leaves after it was woken passes the wake-up on, so that a
+/// dropped future never swallows it.
+#[derive(Debug, Default)]
+pub(crate) struct WaitQueue {
+    waiters: VecDeque<Waiter>,
+    next: u64,
+}
+
+#[derive(Debug)]
+struct Waiter {
+    number: u64,
+    /// Absent once it has been woken and has not come back since.
+    waker: Option<Waker>,
+}
+
+impl WaitQueue {
+    /// Waits, or goes on waiting, in the place of `ticket`.
+    pub(crate) fn wait(&mut self, ticket: &mut Ticket, waker: &Waker) {
+        if let Some(waiter) = self.find(ticket) {
+            match &mut waiter.waker {
+                Some(current) => current.clone_from(waker),
+                none => *none = Some(waker.clone()),
+            }
+            return;
+        }
+        let number = self.next;
+        self.next = self.next.wrapping_add(1);
+        ticket.0 = Some(number);
+        self.waiters.push_back(Waiter {
+            number,
+            waker: Some(waker.clone()),
+        });
+    }
+
+    /// Leaves the line. When the holder had been woken, the next in line is returned for waking:
+    /// the caller may only ignore it when it knows that nothing is left to be had.
+    pub(crate) fn leave(&mut self, ticket: &mut Ticket) -> Option<Waker> {
+        let number = ticket.0.take()?;
+        let index = self
+            .waiters
+            .iter()
+            .position(|waiter| waiter.number == number)?;
+        let waiter = self.waiters.remove(index)?;
+        if waiter.waker.is_none() {
+            self.wake_one()
+        } else {
+            None
+        }
+    }
+
+    /// The first in line that has not been woken yet.
+    #[inline]
+    pub(crate) fn wake_one(&mut self) -> Option<Waker> {
+        self.waiters
+            .iter_mut()
+            .find_map(|waiter| waiter.waker.take())
+    }
+
+    /// Everybody.
+    pub(crate) fn wake_all(&mut self) -> Vec<Waker> {
+        self.waiters
+            .iter_mut()
+            .filter_map(|waiter| waiter.waker.take())
+            .collect()
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.waiters.len()
+    }
+
+    fn find(&mut self, ticket: &Ticket) -> Option<&mut Waiter> {
+        let number = ticket.0?;
+        self.waiters
+            .iter_mut()
+            .find(|waiter| waiter.number == number)
+    }
+}
+
+impl Ticket {
+    /// Whether its owner stands in line.
+    pub(crate) const fn is_waiting(&self) -> bool {
+        self.0.is_some()
+    }
+}

@@ -1,0 +1,239 @@
+//! [`SocketBuilder`]: the options of a socket, only those that its type has.
+
+use std::fmt;
+use std::marker::PhantomData;
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use super::context::Context;
+use crate::options::{Identity, Options};
+use crate::pipe::Capacity;
+use crate::transport::KeepAlive;
+
+/// The options of a socket of type `S`, got from its `builder` method. Each method takes effect
+/// when [`build`](Self::build) makes the socket; an option that a type has no use for does not
+/// exist on its builder.
+///
+/// ```
+/// use std::time::Duration;
+/// use wirelark::PushSocket;
+///
+/// let push = PushSocket::builder()
+///     .send_hwm(10_000)
+///     .linger(Duration::from_secs(5))
+///     .build();
+/// ```
+#[must_use = "a builder does nothing until it is built"]
+pub struct SocketBuilder<S> {
+    options: Options,
+    context: Option<Context>,
+    subscriptions: Vec<Bytes>,
+    socket: PhantomData<fn() -> S>,
+}
+
+impl<S> fmt::Debug for SocketBuilder<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SocketBuilder")
+            .field("options", &self.options)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What makes a socket type out of options. Sealed; part of no signature that a user writes.
+pub trait Build: sealed::Sealed + Sized {
+    #[doc(hidden)]
+    fn build(parts: Parts) -> Self;
+}
+
+/// A type that sends messages from a queue.
+pub trait Sends: Build {}
+
+/// A type that receives messages into a queue.
+pub trait Receives: Build {}
+
+/// A type whose messages may be queued for a peer that is not connected yet.
+pub trait QueuesAhead: Build {}
+
+/// A type that tells its peers a name.
+pub trait Identified: Build {}
+
+/// A type that subscribes.
+pub trait Subscribes: Build {}
+
+/// What a builder has gathered.
+#[derive(Debug)]
+#[expect(unnameable_types, reason = "only sealed traits use it")]
+pub struct Parts {
+    pub(super) options: Options,
+    pub(super) context: Context,
+    pub(super) subscriptions: Vec<Bytes>,
+}
+
+pub(super) mod sealed {
+    /// Only this crate's sockets can be built.
+    #[expect(unnameable_types, reason = "that is what seals")]
+    pub trait Sealed {}
+}
+
+impl<S: Build> SocketBuilder<S> {
+    pub(super) fn new() -> Self {
+        let subscriptions = Vec::new();
+        Self {
+            options: Options::default(),
+            context: None,
+            subscriptions,
+            socket: PhantomData,
+        }
+    }
+
+    /// Makes the socket. It has no endpoint yet and costs no task.
+    pub fn build(self) -> S {
+        S::build(Parts {
+            options: self.options,
+            context: self.context.unwrap_or_else(Context::global),
+            subscriptions: self.subscriptions,
+        })
+    }
+
+    /// The namespace for `inproc://` names. Default: the one of the process.
+    pub fn context(mut self, context: &Context) -> Self {
+        self.context = Some(context.clone());
+        self
+    }
+
+    /// How long `close`, or the drop of the last handle, goes on sending what is queued; zero ends
+    /// it at once. Default 30 s. libzmq: `ZMQ_LINGER`, by default for ever.
+    pub fn linger(mut self, linger: Duration) -> Self {
+        self.options.linger = Some(linger);
+        self
+    }
+
+    /// `close` waits until everything that is queued has been sent, however long it takes.
+    /// libzmq: `ZMQ_LINGER` −1.
+    pub fn linger_forever(mut self) -> Self {
+        self.options.linger = None;
+        self
+    }
+
+    /// The wait before a lost or failed connection is made again, the first time; it doubles up to
+    /// [`reconnect_interval_max`](Self::reconnect_interval_max) and falls back after a connection
+    /// that lasted a second. Each wait is shortened by a random part, up to half, so that a
+    /// thousand clients of one restarted server do not come back at once. Default 100 ms.
+    /// libzmq: `ZMQ_RECONNECT_IVL`.
+    pub fn reconnect_interval(mut self, interval: Duration) -> Self {
+        self.options.reconnect_interval = interval;
+        self
+    }
+
+    /// The longest wait between two attempts to connect, and the wait after a peer broke the
+    /// protocol. Below [`reconnect_interval`](Self::reconnect_interval) the waits do not grow.
+    /// Default 10 s. libzmq: `ZMQ_RECONNECT_IVL_MAX`, by default no growth.
+    pub fn reconnect_interval_max(mut self, interval: Duration) -> Self {
+        self.options.reconnect_interval_max = interval;
+        self
+    }
+
+    /// How long a peer may take from the first byte of a connection to the end of its handshake.
+    /// Nothing that it sends extends this. Default 10 s. libzmq: `ZMQ_HANDSHAKE_IVL`, 30 s.
+    pub fn handshake_timeout(mut self, timeout: Duration) -> Self {
+        self.options.handshake_timeout = timeout;
+        self
+    }
+
+    /// The largest message accepted from a peer: the payload of all its frames, in bytes. A peer
+    /// that announces more is disconnected before it has sent it. `usize::MAX` lifts the limit.
+    /// Default 256 MiB. libzmq: `ZMQ_MAXMSGSIZE`, for each frame and by default unlimited.
+    pub fn max_message_size(mut self, bytes: usize) -> Self {
+        self.options.max_message_size = bytes;
+        self
+    }
+
+    /// The most frames accepted in one message. `usize::MAX` lifts the limit. Default 8,192.
+    /// libzmq has no such limit.
+    pub fn max_frames(mut self, frames: usize) -> Self {
+        self.options.max_frames = frames;
+        self
+    }
+
+    /// TCP keep-alive, by which a peer that vanished without a word is found out; `None` turns it
+    /// off. Default: a probe after 60 s of silence, then 6 probes 10 s apart. libzmq:
+    /// `ZMQ_TCP_KEEPALIVE` and its kin, by default off.
+    pub fn keep_alive(mut self, keep_alive: Option<KeepAlive>) -> Self {
+        self.options.transport.keep_alive = keep_alive;
+        self
+    }
+
+    /// The permissions of an `ipc://` socket file that this socket binds. Default `0o600`: only
+    /// this user may connect. libzmq leaves it to the umask. Abstract names have no permissions.
+    pub fn ipc_mode(mut self, mode: u32) -> Self {
+        self.options.transport.ipc_mode = mode;
+        self
+    }
+}
+
+impl<S: Sends> SocketBuilder<S> {
+    /// The most messages queued for one peer; zero means no limit. Default 1,000. What is in the
+    /// kernel's buffers, and one batch of at most 64 KiB on its way there, comes on top. libzmq:
+    /// `ZMQ_SNDHWM`.
+    pub fn send_hwm(mut self, messages: usize) -> Self {
+        self.options.send.messages = Capacity::from_marks(messages, 0).messages;
+        self
+    }
+
+    /// The most bytes queued for one peer, frame headers included; zero means no limit. One
+    /// message larger than this still passes when nothing else is queued. Default 64 MiB. libzmq
+    /// has no such limit.
+    pub fn send_hwm_bytes(mut self, bytes: usize) -> Self {
+        self.options.send.bytes = Capacity::from_marks(0, bytes).bytes;
+        self
+    }
+}
+
+impl<S: Receives> SocketBuilder<S> {
+    /// The most messages from one peer that wait to be read; zero means no limit. Beyond it
+    /// nothing more is read from the peer's connection, and in the end its sends wait. Default
+    /// 1,000. libzmq: `ZMQ_RCVHWM`.
+    pub fn recv_hwm(mut self, messages: usize) -> Self {
+        self.options.recv.messages = Capacity::from_marks(messages, 0).messages;
+        self
+    }
+
+    /// The most bytes from one peer that wait to be read, frame headers included; zero means no
+    /// limit. One message larger than this still passes. Default 64 MiB. libzmq has no such
+    /// limit.
+    pub fn recv_hwm_bytes(mut self, bytes: usize) -> Self {
+        self.options.recv.bytes = Capacity::from_marks(0, bytes).bytes;
+        self
+    }
+}
+
+impl<S: QueuesAhead> SocketBuilder<S> {
+    /// Whether messages go to connected peers only. By default a `connect` opens a queue at once
+    /// and the queue outlives lost connections, so that messages are also dealt to a peer that is
+    /// down. With `true` there is a queue only while there is a connection; what is unsent when it
+    /// ends goes to other peers. Default false. libzmq: `ZMQ_IMMEDIATE`.
+    pub fn immediate(mut self, immediate: bool) -> Self {
+        self.options.immediate = immediate;
+        self
+    }
+}
+
+impl<S: Identified> SocketBuilder<S> {
+    /// The name by which ROUTER peers address this socket. Default: none, and they make one up.
+    /// libzmq: `ZMQ_ROUTING_ID`.
+    pub fn identity(mut self, identity: Identity) -> Self {
+        self.options.identity = identity.as_bytes().clone();
+        self
+    }
+}
+
+impl<S: Subscribes> SocketBuilder<S> {
+    /// Subscribes to messages whose first frame begins with `prefix`; the empty prefix is for all
+    /// of them. May be given several times. libzmq: `ZMQ_SUBSCRIBE`.
+    pub fn subscribe(mut self, prefix: impl AsRef<[u8]>) -> Self {
+        self.subscriptions
+            .push(Bytes::copy_from_slice(prefix.as_ref()));
+        self
+    }
+}

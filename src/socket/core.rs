@@ -1,0 +1,348 @@
+//! [`Core`]: what every socket is beneath its type: options, endpoints, peers, tasks, counters.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
+
+use tokio::runtime;
+use tokio::sync::watch;
+
+use super::context::Context;
+use super::events::EventHub;
+use super::lifecycle::Attached;
+use super::stats::{CloseReport, Flow, PeerStats, SocketStats};
+use crate::event::{DisconnectReason, Event};
+use crate::options::Options;
+use crate::pattern::{Departure, Pattern, PeerId};
+use crate::peer::{Hub, Newcomer};
+use crate::pipe::sync::Mutex;
+use crate::pipe::{CloseReason, Passed, Pipe};
+use crate::wire::socket_type::SocketType;
+
+/// See the [module](self).
+#[derive(Debug)]
+pub(crate) struct Core {
+    pub(super) options: Options,
+    pub(super) socket_type: SocketType,
+    pub(super) context: Context,
+    pub(super) pattern: Arc<dyn Pattern>,
+    pub(super) events: EventHub,
+    /// Held for a few instructions; no pipe, pattern or link is called under it.
+    pub(super) state: Mutex<State>,
+    pub(super) tasks: Tasks,
+    /// Set once everything has ended.
+    pub(super) report: watch::Sender<Option<CloseReport>>,
+    next_peer: AtomicU64,
+    /// Messages that the end of the socket caught unsent.
+    pub(super) unsent: AtomicU64,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct State {
+    pub(super) closing: bool,
+    /// The runtime of the first bind or connect: where a socket that is dropped elsewhere flushes.
+    pub(super) runtime: Option<runtime::Handle>,
+    pub(super) endpoints: Vec<Attached>,
+    pub(super) peers: HashMap<PeerId, Peer>,
+    /// What peers and pipes that are gone have counted.
+    pub(super) totals: SocketStats,
+}
+
+#[derive(Debug)]
+pub(super) struct Peer {
+    pub(super) newcomer: Newcomer,
+    since: Instant,
+}
+
+impl Core {
+    pub(crate) fn new(
+        options: Options,
+        socket_type: SocketType,
+        context: Context,
+        pattern: Arc<dyn Pattern>,
+    ) -> Arc<Self> {
+        Arc::new(Self {
+            options,
+            socket_type,
+            context,
+            pattern,
+            events: EventHub::default(),
+            state: Mutex::new(State::default()),
+            tasks: Tasks::default(),
+            report: watch::Sender::new(None),
+            next_peer: AtomicU64::new(0),
+            unsent: AtomicU64::new(0),
+        })
+    }
+
+    /// Ends the connection to one peer, for the given reason.
+    pub(crate) fn end_peer(&self, id: PeerId, reason: CloseReason) {
+        let Some(newcomer) = self
+            .state
+            .lock()
+            .peers
+            .get(&id)
+            .map(|peer| peer.newcomer.clone())
+        else {
+            return;
+        };
+        #[cfg(feature = "inproc")]
+        if let Some(link) = &newcomer.link {
+            let reason = match reason {
+                CloseReason::Fault(fault) => DisconnectReason::Fault(fault),
+                CloseReason::Reset => DisconnectReason::Reset,
+                _ => DisconnectReason::Closed,
+            };
+            self.pattern.forget(id);
+            let keeps_outbound = newcomer.standing;
+            let unwritten = Vec::new();
+            self.depart(
+                id,
+                Departure {
+                    unwritten,
+                    keeps_outbound,
+                    reason: reason.clone(),
+                },
+            );
+            return link.hang_up(reason);
+        }
+        // The session watches both pipes; the one that outlives it must stay open.
+        match &newcomer.pipes.inbound {
+            Some(inbound) => inbound.close(reason),
+            None => newcomer.pipes.outbound.close(reason),
+        }
+    }
+
+    pub(crate) fn stats(&self) -> SocketStats {
+        let state = self.state.lock();
+        let mut stats = state.totals.clone();
+        let standing = state.endpoints.iter().filter_map(Attached::standing);
+        let outbound = standing.map(|standing| &standing.outbound);
+        let passing = state.peers.values().map(|peer| &peer.newcomer);
+        let own = passing
+            .clone()
+            .filter(|peer| !peer.standing)
+            .map(|peer| &peer.pipes.outbound);
+        for pipe in outbound.chain(own) {
+            count_sent(&mut stats, pipe.passed());
+        }
+        for pipe in passing.filter_map(|peer| peer.pipes.inbound.as_ref()) {
+            count_received(&mut stats, pipe.passed());
+        }
+        stats
+    }
+
+    pub(crate) fn peers(&self) -> Vec<PeerStats> {
+        let state = self.state.lock();
+        let mut peers: Vec<_> = state.peers.iter().collect();
+        peers.sort_unstable_by_key(|(id, _)| **id);
+        peers.into_iter().map(|(_, peer)| peer.stats()).collect()
+    }
+}
+
+impl Peer {
+    fn stats(&self) -> PeerStats {
+        fn queue(pipe: &Pipe) -> Flow {
+            let load = pipe.load();
+            Flow {
+                messages: load.messages as u64,
+                bytes: load.bytes as u64,
+            }
+        }
+        let Newcomer {
+            endpoint,
+            address,
+            socket_type,
+            identity,
+            pipes,
+            ..
+        } = &self.newcomer;
+        let sent = pipes.outbound.passed();
+        let received = pipes
+            .inbound
+            .as_ref()
+            .map(|pipe| pipe.passed())
+            .unwrap_or_default();
+        PeerStats {
+            endpoint: endpoint.clone(),
+            address: address.clone(),
+            socket_type: *socket_type,
+            identity: identity.clone(),
+            connected_for: self.since.elapsed(),
+            sent: Flow {
+                messages: sent.messages,
+                bytes: sent.bytes,
+            },
+            received: Flow {
+                messages: received.messages,
+                bytes: received.bytes,
+            },
+            send_queue: queue(&pipes.outbound),
+            recv_queue: pipes
+                .inbound
+                .as_ref()
+                .map(|pipe| queue(pipe))
+                .unwrap_or_default(),
+            dropped: sent.dropped.saturating_add(received.dropped),
+        }
+    }
+}
+
+pub(super) fn count_sent(stats: &mut SocketStats, passed: Passed) {
+    stats.sent.add(passed.messages, passed.bytes);
+    stats.dropped = stats.dropped.saturating_add(passed.dropped);
+}
+
+fn count_received(stats: &mut SocketStats, passed: Passed) {
+    stats.received.add(passed.messages, passed.bytes);
+    stats.dropped = stats.dropped.saturating_add(passed.dropped);
+}
+
+impl Hub for Core {
+    fn options(&self) -> &Options {
+        &self.options
+    }
+
+    fn socket_type(&self) -> SocketType {
+        self.socket_type
+    }
+
+    fn listens(&self) -> bool {
+        self.pattern.listens()
+    }
+
+    fn next_peer_id(&self) -> PeerId {
+        PeerId(self.next_peer.fetch_add(1, Ordering::Relaxed))
+    }
+
+    fn admit(&self, newcomer: Newcomer) -> bool {
+        let (id, standing, pipes) = (newcomer.id, newcomer.standing, newcomer.pipes.clone());
+        {
+            let mut state = self.state.lock();
+            if state.closing && !standing {
+                return false;
+            }
+            state.totals.connections = state.totals.connections.saturating_add(1);
+            state.peers.insert(
+                id,
+                Peer {
+                    newcomer,
+                    since: Instant::now(),
+                },
+            );
+        }
+        if !standing {
+            self.pattern.attach_outbound(id, &pipes.outbound);
+        }
+        if let Some(inbound) = &pipes.inbound {
+            self.pattern.attach_inbound(id, inbound);
+        }
+        true
+    }
+
+    fn depart(&self, id: PeerId, departure: Departure) {
+        let (peer, closing) = {
+            let mut state = self.state.lock();
+            let Some(peer) = state.peers.remove(&id) else {
+                return;
+            };
+            let pipes = &peer.newcomer.pipes;
+            if !peer.newcomer.standing {
+                count_sent(&mut state.totals, pipes.outbound.passed());
+            }
+            if let Some(inbound) = &pipes.inbound {
+                count_received(&mut state.totals, inbound.passed());
+            }
+            (peer, state.closing)
+        };
+        let reason = departure.reason.clone();
+        let dropped = self.pattern.detach(id, departure) as u64;
+        if closing {
+            self.unsent.fetch_add(dropped, Ordering::Relaxed);
+        }
+        let mut state = self.state.lock();
+        state.totals.dropped = state.totals.dropped.saturating_add(dropped);
+        drop(state);
+        let Newcomer {
+            endpoint, address, ..
+        } = peer.newcomer;
+        self.tell(Event::Disconnected {
+            endpoint,
+            peer: address,
+            reason,
+            dropped,
+        });
+    }
+
+    fn tell(&self, event: Event) {
+        trace(&event);
+        match &event {
+            Event::HandshakeFailed { .. } => self.state.lock().totals.handshakes_failed += 1,
+            Event::ConnectFailed { .. } => self.state.lock().totals.connects_failed += 1,
+            _ => {}
+        }
+        self.events.tell(&event);
+    }
+}
+
+#[cfg(feature = "tracing")]
+fn trace(event: &Event) {
+    match event {
+        Event::AcceptFailed { .. } | Event::HandshakeFailed { .. } => {
+            tracing::warn!(target: "wirelark", ?event);
+        }
+        _ => tracing::debug!(target: "wirelark", ?event),
+    }
+}
+
+#[cfg(not(feature = "tracing"))]
+fn trace(_: &Event) {}
+
+impl Drop for Core {
+    /// The last task is gone, too. What is still queued then was caught by the end of the runtime.
+    fn drop(&mut self) {
+        if self.report.borrow().is_some() {
+            return;
+        }
+        let unsent = self.count_unsent();
+        if unsent > 0 {
+            #[cfg(feature = "tracing")]
+            tracing::warn!(
+                target: "wirelark",
+                unsent,
+                "the runtime ended before these messages were sent: await close() to flush"
+            );
+        }
+    }
+}
+
+/// How many tasks of a socket are running.
+#[derive(Debug, Default)]
+pub(super) struct Tasks {
+    running: watch::Sender<usize>,
+}
+
+/// One running task.
+#[derive(Debug)]
+pub(super) struct Running(watch::Sender<usize>);
+
+impl Tasks {
+    /// Counts a task for as long as the value lives.
+    pub(super) fn begin(&self) -> Running {
+        self.running.send_modify(|count| *count += 1);
+        Running(self.running.clone())
+    }
+
+    /// Waits until none is running.
+    pub(super) async fn ended(&self) {
+        // The sender lives in `self`, so this cannot fail.
+        let _ = self.running.subscribe().wait_for(|count| *count == 0).await;
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.0.send_modify(|count| *count = count.saturating_sub(1));
+    }
+}

@@ -1,0 +1,457 @@
+//! Endpoints come and go: bind, connect, unbind, disconnect, close.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use tokio::runtime;
+use tokio::sync::watch;
+
+use super::core::{Core, count_sent};
+use super::stats::CloseReport;
+use crate::endpoint::Endpoint;
+use crate::error::{ConnectError, UnknownEndpoint};
+use crate::event::{DisconnectReason, Event};
+use crate::peer::acceptor::{self, Spawn};
+#[cfg(feature = "inproc")]
+use crate::peer::link::{self, Bound, Caller};
+use crate::peer::{Hub, Newcomer, Standing, Stop, dialer, outbound_pipe};
+use crate::pipe::{CloseReason, Pipe};
+use crate::transport::{self, BindError};
+
+/// How long tasks get to end once they have been told to halt; they only have to be scheduled.
+const HALT: Duration = Duration::from_secs(5);
+
+/// An endpoint that a socket has bound or connected to.
+#[derive(Debug)]
+pub(super) struct Attached {
+    /// As resolved by bind, or as given to connect: the name by which it is taken away.
+    endpoint: Endpoint,
+    /// As given.
+    given: Endpoint,
+    kind: Kind,
+}
+
+#[derive(Debug)]
+enum Kind {
+    Listener {
+        stop: watch::Sender<Stop>,
+    },
+    Dialer {
+        stop: watch::Sender<Stop>,
+        standing: Option<Standing>,
+    },
+    #[cfg(feature = "inproc")]
+    Bound {
+        name: String,
+    },
+    #[cfg(feature = "inproc")]
+    Caller {
+        caller: Arc<Caller>,
+        standing: Option<Standing>,
+    },
+}
+
+impl Attached {
+    pub(super) fn standing(&self) -> Option<&Standing> {
+        match &self.kind {
+            Kind::Dialer { standing, .. } => standing.as_ref(),
+            #[cfg(feature = "inproc")]
+            Kind::Caller { standing, .. } => standing.as_ref(),
+            _ => None,
+        }
+    }
+
+    const fn is_bound(&self) -> bool {
+        match &self.kind {
+            Kind::Listener { .. } => true,
+            #[cfg(feature = "inproc")]
+            Kind::Bound { .. } => true,
+            _ => false,
+        }
+    }
+
+    /// Begins nothing new here. What is queued may still be sent.
+    fn retire(&self, core: &Core) {
+        match &self.kind {
+            Kind::Listener { stop } | Kind::Dialer { stop, .. } => {
+                stop.send_replace(Stop::Drain);
+            }
+            #[cfg(feature = "inproc")]
+            Kind::Bound { name } => core.context.names().unbind(name),
+            #[cfg(feature = "inproc")]
+            Kind::Caller { caller, .. } => caller.cancel(),
+        }
+        if let Some(standing) = self.standing() {
+            standing.outbound.close(CloseReason::Done);
+        }
+        core.tell(Event::Closed {
+            endpoint: self.endpoint.clone(),
+        });
+    }
+
+    fn halt(&self) {
+        if let Kind::Listener { stop } | Kind::Dialer { stop, .. } = &self.kind {
+            stop.send_replace(Stop::Halt);
+        }
+    }
+}
+
+impl Core {
+    pub(crate) async fn bind(self: &Arc<Self>, given: Endpoint) -> Result<Endpoint, BindError> {
+        if self.is_closing() {
+            return Err(BindError::Closed);
+        }
+        #[cfg(feature = "inproc")]
+        if let Endpoint::Inproc(inproc) = &given {
+            return self.bind_inproc(&given, inproc.name());
+        }
+        let listener = transport::bind(&given, &self.options.transport).await?;
+        let endpoint = listener.endpoint().clone();
+        let (stop, stopped) = watch::channel(Stop::Run);
+        let runtime = runtime::Handle::current();
+        self.remember(&runtime);
+        let kind = Kind::Listener { stop };
+        if !self.attach(Attached {
+            endpoint: endpoint.clone(),
+            given,
+            kind,
+        }) {
+            return Err(BindError::Closed);
+        }
+        let core = Arc::clone(self);
+        let spawn: Arc<Spawn> = Arc::new(move |session| core.spawn(session));
+        let hub: Arc<dyn Hub> = Arc::clone(self) as Arc<dyn Hub>;
+        self.tell(Event::Listening {
+            endpoint: endpoint.clone(),
+        });
+        self.spawn(acceptor::run(hub, listener, stopped, spawn));
+        Ok(endpoint)
+    }
+
+    /// Takes the name and joins everybody who has been waiting for it.
+    #[cfg(feature = "inproc")]
+    fn bind_inproc(self: &Arc<Self>, given: &Endpoint, name: &str) -> Result<Endpoint, BindError> {
+        let hub: Arc<dyn Hub> = Arc::clone(self) as Arc<dyn Hub>;
+        let bound = Bound {
+            hub: Arc::downgrade(&hub),
+            endpoint: given.clone(),
+        };
+        let Ok(waiting) = self.context.names().bind(name, bound.clone()) else {
+            return Err(BindError::from_io(
+                given,
+                std::io::ErrorKind::AddrInUse.into(),
+            ));
+        };
+        let kind = Kind::Bound {
+            name: name.to_owned(),
+        };
+        if !self.attach(Attached {
+            endpoint: given.clone(),
+            given: given.clone(),
+            kind,
+        }) {
+            waiting.into_iter().for_each(Caller::call);
+            return Err(BindError::Closed);
+        }
+        self.tell(Event::Listening {
+            endpoint: given.clone(),
+        });
+        for caller in &waiting {
+            link::join(&bound, caller);
+        }
+        Ok(given.clone())
+    }
+
+    pub(crate) fn connect(self: &Arc<Self>, endpoint: Endpoint) -> Result<Endpoint, ConnectError> {
+        endpoint.check_connectable()?;
+        if self.is_closing() {
+            return Err(ConnectError::Closed);
+        }
+        let hub: Arc<dyn Hub> = Arc::clone(self) as Arc<dyn Hub>;
+        let given = endpoint.clone();
+        #[cfg(feature = "inproc")]
+        if let Endpoint::Inproc(inproc) = &endpoint {
+            let names = Arc::clone(self.context.names());
+            let standing = self.standing(link::inproc_pipe(self.options.send));
+            let caller = Caller::new(&hub, given.clone(), inproc.name(), names, standing.clone());
+            let kind = Kind::Caller {
+                caller: Arc::clone(&caller),
+                standing,
+            };
+            if !self.attach(Attached {
+                endpoint: given.clone(),
+                given,
+                kind,
+            }) {
+                return Err(ConnectError::Closed);
+            }
+            caller.call();
+            return Ok(endpoint);
+        }
+        if !transport::is_supported(&endpoint) {
+            return Err(ConnectError::Unsupported { endpoint });
+        }
+        let Ok(runtime) = runtime::Handle::try_current() else {
+            return Err(ConnectError::NoRuntime { endpoint });
+        };
+        self.remember(&runtime);
+        let (stop, stopped) = watch::channel(Stop::Run);
+        let standing = self.standing(outbound_pipe(self.options.send));
+        let kind = Kind::Dialer {
+            stop,
+            standing: standing.clone(),
+        };
+        if !self.attach(Attached {
+            endpoint: given.clone(),
+            given,
+            kind,
+        }) {
+            return Err(ConnectError::Closed);
+        }
+        self.spawn(dialer::run(hub, endpoint.clone(), standing, stopped));
+        Ok(endpoint)
+    }
+
+    /// The queue of a new connecting end, where this type of socket queues ahead.
+    fn standing(&self, outbound: Arc<Pipe>) -> Option<Standing> {
+        if !self.pattern.queues_ahead() || self.options.immediate {
+            return None;
+        }
+        let id = self.next_peer_id();
+        self.pattern.attach_outbound(id, &outbound);
+        Some(Standing { id, outbound })
+    }
+
+    pub(crate) fn unbind(self: &Arc<Self>, endpoint: &str) -> Result<(), UnknownEndpoint> {
+        self.take_away(endpoint, true)
+    }
+
+    pub(crate) fn disconnect(self: &Arc<Self>, endpoint: &str) -> Result<(), UnknownEndpoint> {
+        self.take_away(endpoint, false)
+    }
+
+    /// Ends every endpoint of this name, and its connections after they have been flushed.
+    fn take_away(self: &Arc<Self>, text: &str, bound: bool) -> Result<(), UnknownEndpoint> {
+        let (gone, peers) = {
+            let mut state = self.state.lock();
+            let (gone, kept): (Vec<_>, Vec<_>) = std::mem::take(&mut state.endpoints)
+                .into_iter()
+                .partition(|attached| {
+                    attached.is_bound() == bound
+                        && (attached.endpoint.to_string() == text
+                            || attached.given.to_string() == text)
+                });
+            state.endpoints = kept;
+            for standing in gone.iter().filter_map(Attached::standing) {
+                count_sent(&mut state.totals, standing.outbound.passed());
+            }
+            let peers: Vec<Newcomer> = state
+                .peers
+                .values()
+                .filter(|peer| {
+                    gone.iter()
+                        .any(|gone| gone.endpoint == peer.newcomer.endpoint)
+                })
+                .map(|peer| peer.newcomer.clone())
+                .collect();
+            (gone, peers)
+        };
+        if gone.is_empty() {
+            return Err(UnknownEndpoint {
+                endpoint: text.to_owned(),
+            });
+        }
+        gone.iter().for_each(|attached| attached.retire(self));
+        for peer in &peers {
+            // As in libzmq: whoever disconnects does not want to hear what is left, whoever
+            // unbinds may still read what has arrived.
+            if !bound {
+                self.pattern.forget(peer.id);
+            }
+            self.say_goodbye(peer);
+        }
+        for standing in gone.iter().filter_map(Attached::standing) {
+            let departure = crate::pattern::Departure {
+                unwritten: Vec::new(),
+                keeps_outbound: false,
+                reason: DisconnectReason::Closed,
+            };
+            self.pattern.detach(standing.id, departure);
+        }
+        self.halt_after_linger(gone, peers);
+        Ok(())
+    }
+
+    /// Lets a connection send what is queued, and then end.
+    fn say_goodbye(&self, peer: &Newcomer) {
+        peer.pipes.outbound.close(CloseReason::Done);
+        #[cfg(feature = "inproc")]
+        if let Some(link) = &peer.link {
+            let departure = crate::pattern::Departure {
+                unwritten: Vec::new(),
+                keeps_outbound: peer.standing,
+                reason: DisconnectReason::Closed,
+            };
+            self.depart(peer.id, departure);
+            link.hang_up(DisconnectReason::Closed);
+        }
+    }
+
+    /// After the linger time, ends what has not ended by itself.
+    fn halt_after_linger(self: &Arc<Self>, gone: Vec<Attached>, peers: Vec<Newcomer>) {
+        let Some(linger) = self.options.linger else {
+            return;
+        };
+        let core = Arc::clone(self);
+        self.spawn(async move {
+            let mut closed = core.report.subscribe();
+            tokio::select! {
+                () = tokio::time::sleep(linger) => {}
+                _ = closed.wait_for(Option::is_some) => return,
+            }
+            gone.iter().for_each(Attached::halt);
+            peers
+                .iter()
+                .for_each(|peer| peer.pipes.outbound.close(CloseReason::Now));
+        });
+    }
+
+    /// Begins to close: nothing new, flush within linger, then end. Ends by itself in the
+    /// background.
+    pub(crate) fn begin_close(self: &Arc<Self>) {
+        let (endpoints, peers, runtime) = {
+            let mut state = self.state.lock();
+            if std::mem::replace(&mut state.closing, true) {
+                return;
+            }
+            let endpoints = std::mem::take(&mut state.endpoints);
+            for standing in endpoints.iter().filter_map(Attached::standing) {
+                count_sent(&mut state.totals, standing.outbound.passed());
+            }
+            let peers: Vec<Newcomer> = state
+                .peers
+                .values()
+                .map(|peer| peer.newcomer.clone())
+                .collect();
+            (endpoints, peers, state.runtime.clone())
+        };
+        let orphans = self.pattern.close() as u64;
+        self.unsent.fetch_add(orphans, Ordering::Relaxed);
+        endpoints.iter().for_each(|attached| attached.retire(self));
+        peers.iter().for_each(|peer| self.say_goodbye(peer));
+        let Some(runtime) = runtime::Handle::try_current().ok().or(runtime) else {
+            // Without a runtime no task was ever started: there is nothing to wait for.
+            return self.conclude(&endpoints);
+        };
+        let core = Arc::clone(self);
+        runtime.spawn(async move {
+            core.flush(&endpoints).await;
+            core.conclude(&endpoints);
+        });
+    }
+
+    /// Waits until every task has sent what it had; after linger, ends those that have not.
+    async fn flush(&self, endpoints: &[Attached]) {
+        let Some(linger) = self.options.linger else {
+            return self.tasks.ended().await;
+        };
+        if tokio::time::timeout(linger, self.tasks.ended())
+            .await
+            .is_ok()
+        {
+            return;
+        }
+        endpoints.iter().for_each(Attached::halt);
+        let pipes: Vec<Arc<Pipe>> = {
+            let state = self.state.lock();
+            state
+                .peers
+                .values()
+                .map(|peer| Arc::clone(&peer.newcomer.pipes.outbound))
+                .collect()
+        };
+        pipes.iter().for_each(|pipe| pipe.close(CloseReason::Now));
+        // Elapses only when the runtime does not get to its tasks; the report is due all the same.
+        let _ = tokio::time::timeout(HALT, self.tasks.ended()).await;
+    }
+
+    /// Counts what was left, and reports.
+    fn conclude(&self, endpoints: &[Attached]) {
+        let queued: u64 = endpoints
+            .iter()
+            .filter_map(Attached::standing)
+            .flat_map(|standing| standing.outbound.drain())
+            .map(|batch| batch.messages() as u64)
+            .sum();
+        let unsent = self.unsent.fetch_add(queued, Ordering::Relaxed) + queued;
+        self.report.send_replace(Some(CloseReport { unsent }));
+        self.events.close();
+    }
+
+    /// Closes and waits until it is done.
+    pub(crate) async fn close(self: &Arc<Self>) -> CloseReport {
+        self.begin_close();
+        let mut report = self.report.subscribe();
+        match report.wait_for(Option::is_some).await {
+            Ok(report) => report.unwrap_or_default(),
+            Err(_) => CloseReport::default(),
+        }
+    }
+
+    /// What has not left this socket.
+    pub(super) fn count_unsent(&self) -> u64 {
+        let state = self.state.lock();
+        let standing = state.endpoints.iter().filter_map(Attached::standing);
+        let own = state
+            .peers
+            .values()
+            .map(|peer| &peer.newcomer)
+            .filter(|peer| !peer.standing);
+        let outbound = standing.map(|standing| &standing.outbound);
+        let queued: usize = outbound
+            .chain(own.map(|peer| &peer.pipes.outbound))
+            .map(|pipe| pipe.load().messages)
+            .sum();
+        self.unsent
+            .load(Ordering::Relaxed)
+            .saturating_add(queued as u64)
+    }
+
+    pub(crate) fn is_closing(&self) -> bool {
+        self.state.lock().closing
+    }
+
+    fn remember(&self, runtime: &runtime::Handle) {
+        self.state
+            .lock()
+            .runtime
+            .get_or_insert_with(|| runtime.clone());
+    }
+
+    /// Notes an endpoint; `false`, and the endpoint is taken down again, when the socket has been
+    /// closed meanwhile.
+    fn attach(&self, attached: Attached) -> bool {
+        let mut state = self.state.lock();
+        if state.closing {
+            drop(state);
+            attached.retire(self);
+            attached.halt();
+            return false;
+        }
+        state.endpoints.push(attached);
+        true
+    }
+
+    /// Starts a task that counts as one of this socket's.
+    fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+        let running = self.tasks.begin();
+        let runtime = self.state.lock().runtime.clone();
+        if let Some(runtime) = runtime.or_else(|| runtime::Handle::try_current().ok()) {
+            runtime.spawn(async move {
+                task.await;
+                drop(running);
+            });
+        }
+    }
+}

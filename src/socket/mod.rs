@@ -1,0 +1,18 @@
+//! The sockets: public types that offer exactly the verbs of their pattern.
+//!
+//! A socket is a [`core`] (options, endpoints, peers, tasks) and a routing law of
+//! [`pattern`](crate::pattern). One file per family; what all share is in `handle`.
+
+pub(crate) mod builder;
+pub(crate) mod context;
+pub(crate) mod core;
+pub(crate) mod events;
+mod handle;
+mod lifecycle;
+mod pace;
+pub(crate) mod pub_sub;
+pub(crate) mod push_pull;
+pub(crate) mod recv;
+pub(crate) mod rep;
+pub(crate) mod req;
+pub(crate) mod stats;

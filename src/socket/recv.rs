@@ -1,0 +1,136 @@
+//! Receiving, for every type that fair-queues: the future, the stream.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use futures::Stream;
+
+use super::handle::Handle;
+use super::pace::Pace;
+use crate::error::{RecvError, TryRecvError};
+use crate::message::Message;
+use crate::pattern::PeerId;
+use crate::pattern::fair_queue::{FairQueue, Next};
+use crate::pattern::interest::Interest;
+use crate::pipe::wake::Ticket;
+use crate::wire::batch::First;
+
+/// The receiving end of a socket: a fair queue, and what passes its filter.
+#[derive(Debug, Default)]
+pub(super) struct Inbox {
+    pub(super) queue: Arc<FairQueue>,
+    /// For SUB: what it wants to hear. Publishers filter, too, but a message that was on its way
+    /// when a subscription ended is dropped here.
+    pub(super) interest: Option<Interest>,
+    pace: Pace,
+}
+
+impl Inbox {
+    pub(super) fn filtered() -> Self {
+        Self {
+            interest: Some(Interest::default()),
+            ..Self::default()
+        }
+    }
+
+    pub(super) fn try_recv(&self) -> Result<Message, TryRecvError> {
+        let next = match &self.interest {
+            None => self.queue.try_next(None),
+            Some(interest) => self.queue.try_next(Some(&wanted(interest))),
+        };
+        match next {
+            Next::Message(_, message) => Ok(message),
+            Next::Empty => Err(TryRecvError::Empty),
+            Next::Closed => Err(TryRecvError::Closed),
+        }
+    }
+
+    #[inline]
+    fn poll_recv(
+        &self,
+        cx: &mut Context<'_>,
+        ticket: &mut Ticket,
+    ) -> Poll<Result<Message, RecvError>> {
+        std::task::ready!(self.pace.poll(cx));
+        let next = match &self.interest {
+            None => self.queue.poll_next(cx, ticket, None),
+            Some(interest) => self.queue.poll_next(cx, ticket, Some(&wanted(interest))),
+        };
+        next.map(|next| match next {
+            Next::Message(_, message) => Ok(message),
+            Next::Empty | Next::Closed => Err(RecvError::Closed),
+        })
+    }
+}
+
+fn wanted(interest: &Interest) -> impl Fn(PeerId, First<'_>) -> bool {
+    |_, first| interest.wants(first.body)
+}
+
+/// A place in line at an inbox; dropping it passes a wake-up on that had come already.
+#[derive(Debug)]
+pub(super) struct Recv<'a> {
+    inbox: &'a Inbox,
+    ticket: Ticket,
+}
+
+impl<'a> Recv<'a> {
+    pub(super) fn new(inbox: &'a Inbox) -> Self {
+        Self {
+            inbox,
+            ticket: Ticket::default(),
+        }
+    }
+}
+
+impl Future for Recv<'_> {
+    type Output = Result<Message, RecvError>;
+
+    #[inline]
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = &mut *self;
+        this.inbox.poll_recv(cx, &mut this.ticket)
+    }
+}
+
+impl Drop for Recv<'_> {
+    fn drop(&mut self) {
+        self.inbox.queue.leave(&mut self.ticket);
+    }
+}
+
+/// The messages of a socket as a [`Stream`], got from its `stream` method; ends when the socket is
+/// closed. Dropping it loses no message.
+#[derive(Debug)]
+pub struct MessageStream {
+    inbox: Arc<Inbox>,
+    ticket: Ticket,
+    /// Keeps the socket open.
+    _handle: Handle,
+}
+
+impl MessageStream {
+    pub(super) fn new(handle: &Handle, inbox: &Arc<Inbox>) -> Self {
+        Self {
+            inbox: Arc::clone(inbox),
+            ticket: Ticket::default(),
+            _handle: handle.clone(),
+        }
+    }
+}
+
+impl Stream for MessageStream {
+    type Item = Message;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Message>> {
+        let this = &mut *self;
+        this.inbox.poll_recv(cx, &mut this.ticket).map(Result::ok)
+    }
+}
+
+impl Drop for MessageStream {
+    fn drop(&mut self) {
+        self.inbox.queue.leave(&mut self.ticket);
+    }
+}

@@ -1,0 +1,225 @@
+//! REP: is asked, and answers. RFC 28.
+
+use std::fmt;
+use std::ops::Deref;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use super::builder::{Build, Parts, Receives, Sends, sealed};
+use super::core::Core;
+use super::handle::{Handle, common_methods};
+use super::pace::Pace;
+use crate::error::{RecvError, ReplyError, SendError, TryRecvError};
+use crate::message::Message;
+use crate::pattern::replies::{Asked, Replies, Route};
+use crate::pipe::PushError;
+use crate::pipe::sync::Mutex;
+use crate::pipe::wake::Ticket;
+use crate::wire::socket_type::SocketType;
+
+/// Answers REQ (or DEALER) peers (RFC 28).
+///
+/// [`recv`](Self::recv) gives a [`Request`], a message that knows its way home: it can be moved to
+/// a task and answered later, in any order, several at a time. For code that is ported from
+/// elsewhere, [`send`](Self::send) answers the request received last. See
+/// [`ReqSocket`](crate::ReqSocket) for an example.
+#[derive(Clone, Debug)]
+pub struct RepSocket {
+    handle: Handle,
+    desk: Arc<Desk>,
+}
+
+#[derive(Debug)]
+struct Desk {
+    law: Arc<Replies>,
+    /// The way home of the request received last, until it is answered: for lock-step.
+    last: Mutex<Option<Arc<Mutex<Option<Route>>>>>,
+    pace: Pace,
+}
+
+common_methods!(RepSocket);
+
+impl RepSocket {
+    /// Waits for the next request. Peers are served in turn.
+    ///
+    /// *Delivery*: requests are whole, and in the order in which one peer sent them. What has no
+    /// delimiter frame is no request: it is dropped and counted.
+    ///
+    /// *Cancel safety*: a dropped future loses no request.
+    ///
+    /// *Errors*: [`RecvError::Closed`].
+    pub async fn recv(&self) -> Result<Request, RecvError> {
+        RecvRequest {
+            desk: &self.desk,
+            ticket: Ticket::default(),
+        }
+        .await
+    }
+
+    /// The next request if one is there already.
+    ///
+    /// *Errors*: [`TryRecvError::Empty`], [`TryRecvError::Closed`].
+    pub fn try_recv(&self) -> Result<Request, TryRecvError> {
+        match self.desk.law.try_next() {
+            Asked::Request(route, message) => Ok(self.desk.request(route, message)),
+            Asked::Empty => Err(TryRecvError::Empty),
+            Asked::Closed => Err(TryRecvError::Closed),
+        }
+    }
+
+    /// Answers the request that this socket received last: lock-step, as in libzmq. Like there, a
+    /// reply to a peer that is gone, or that does not read its replies, is dropped (and counted).
+    ///
+    /// *Cancel safety*: never waits, so there is nothing to cancel.
+    ///
+    /// *Errors*: [`SendError::OutOfTurn`] when there is no unanswered request,
+    /// [`SendError::Closed`]; both give the message back.
+    pub async fn send(&self, message: impl Into<Message>) -> Result<(), SendError> {
+        let message = message.into();
+        if self.handle.core().is_closing() {
+            return Err(SendError::Closed(message));
+        }
+        let last = self.desk.last.lock().take();
+        let Some(route) = last.and_then(|route| route.lock().take()) else {
+            return Err(SendError::OutOfTurn(message));
+        };
+        // The pipe has counted what it could not take.
+        drop(route.reply(&message));
+        Ok(())
+    }
+}
+
+impl Desk {
+    fn request(&self, route: Route, message: Message) -> Request {
+        let route = Arc::new(Mutex::new(Some(route)));
+        *self.last.lock() = Some(Arc::clone(&route));
+        Request { message, route }
+    }
+}
+
+/// Waits for a request; a place in line that passes a wake-up on when it is dropped.
+#[derive(Debug)]
+struct RecvRequest<'a> {
+    desk: &'a Desk,
+    ticket: Ticket,
+}
+
+impl Future for RecvRequest<'_> {
+    type Output = Result<Request, RecvError>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = &mut *self;
+        ready!(this.desk.pace.poll(cx));
+        this.desk
+            .law
+            .poll_next(cx, &mut this.ticket)
+            .map(|asked| match asked {
+                Asked::Request(route, message) => Ok(this.desk.request(route, message)),
+                Asked::Empty | Asked::Closed => Err(RecvError::Closed),
+            })
+    }
+}
+
+impl Drop for RecvRequest<'_> {
+    fn drop(&mut self) {
+        self.desk.law.leave(&mut self.ticket);
+    }
+}
+
+/// A request that a [`RepSocket`] received: a [`Message`] that knows its way home.
+///
+/// It may be kept, moved to another task, and answered out of order. Dropping it without an answer
+/// leaves the asker waiting.
+#[must_use = "a request that is dropped leaves its asker waiting"]
+pub struct Request {
+    message: Message,
+    /// Shared with the socket, which answers by it in lock-step; empty once answered.
+    route: Arc<Mutex<Option<Route>>>,
+}
+
+impl Request {
+    /// The question.
+    pub const fn message(&self) -> &Message {
+        &self.message
+    }
+
+    /// Takes the question and a handle for the answer apart.
+    pub fn into_parts(self) -> (Message, Reply) {
+        (self.message, Reply { route: self.route })
+    }
+
+    /// Sends the answer to the peer that asked. Does not wait.
+    ///
+    /// *Delivery*: `Ok` means that the answer is in the queue of the peer's connection; it is lost
+    /// if that connection dies.
+    ///
+    /// *Cancel safety*: never waits, so there is nothing to cancel.
+    ///
+    /// *Errors*: [`ReplyError::PeerGone`] also when the request has been answered already by
+    /// [`RepSocket::send`], [`ReplyError::Full`]; both give the answer back.
+    pub async fn reply(self, message: impl Into<Message>) -> Result<(), ReplyError> {
+        Reply { route: self.route }.send(message).await
+    }
+}
+
+impl Deref for Request {
+    type Target = Message;
+
+    fn deref(&self) -> &Message {
+        &self.message
+    }
+}
+
+impl fmt::Debug for Request {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Request").field(&self.message).finish()
+    }
+}
+
+/// The way home of a [`Request`] that has been [taken apart](Request::into_parts).
+#[must_use = "a request that is not answered leaves its asker waiting"]
+pub struct Reply {
+    route: Arc<Mutex<Option<Route>>>,
+}
+
+impl Reply {
+    /// As [`Request::reply`].
+    pub async fn send(self, message: impl Into<Message>) -> Result<(), ReplyError> {
+        let message = message.into();
+        let Some(route) = self.route.lock().take() else {
+            return Err(ReplyError::PeerGone(message));
+        };
+        route.reply(&message).map_err(|error| match error {
+            PushError::Full => ReplyError::Full(message),
+            PushError::Closed => ReplyError::PeerGone(message),
+        })
+    }
+}
+
+impl fmt::Debug for Reply {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Reply").finish_non_exhaustive()
+    }
+}
+
+impl sealed::Sealed for RepSocket {}
+impl Sends for RepSocket {}
+impl Receives for RepSocket {}
+
+impl Build for RepSocket {
+    fn build(parts: Parts) -> Self {
+        let law = Replies::new();
+        let pattern = Arc::clone(&law);
+        let core = Core::new(parts.options, SocketType::Rep, parts.context, pattern);
+        let desk = Desk {
+            law,
+            last: Mutex::new(None),
+            pace: Pace::default(),
+        };
+        Self {
+            handle: Handle::new(core),
+            desk: Arc::new(desk),
+        }
+    }
+}

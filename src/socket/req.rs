@@ -1,0 +1,199 @@
+//! REQ: asks, and waits for the answer. RFC 28.
+
+use std::future::poll_fn;
+use std::sync::Arc;
+
+use super::builder::{Build, Identified, Parts, QueuesAhead, Receives, Sends, sealed};
+use super::core::Core;
+use super::handle::{Handle, common_methods};
+use super::pace::Pace;
+use crate::error::{RecvError, RequestError, SendError};
+use crate::fault::{PeerFault, ProtocolError};
+use crate::message::Message;
+use crate::pattern::requests::{Answer, Asked, Number, Requests, Tickets};
+use crate::pipe::CloseReason;
+use crate::wire::socket_type::SocketType;
+
+/// Asks REP (or ROUTER) peers, one question at a time (RFC 28).
+///
+/// [`request`](Self::request) is the whole exchange as one call. [`send`](Self::send) and
+/// [`recv`](Self::recv) are its halves, for code that is ported from elsewhere. Requests go round
+/// robin when there are several peers. Handles are cheap to clone; requests of several tasks wait
+/// for each other, since a REQ has one question open at a time.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use wirelark::{RepSocket, ReqSocket};
+///
+/// let rep = RepSocket::new();
+/// let endpoint = rep.bind("tcp://127.0.0.1:*").await?;
+/// tokio::spawn(async move {
+///     while let Ok(request) = rep.recv().await {
+///         let answer = format!("hello {}", request.text());
+///         request.reply(answer).await.ok(); // the asker may be gone: that is its affair
+///     }
+/// });
+///
+/// let req = ReqSocket::new();
+/// req.connect(endpoint)?;
+/// assert_eq!(req.request("world").await?.text(), "hello world");
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug)]
+pub struct ReqSocket {
+    handle: Handle,
+    questions: Arc<Questions>,
+}
+
+#[derive(Debug)]
+struct Questions {
+    law: Arc<Requests>,
+    pace: Pace,
+}
+
+common_methods!(ReqSocket);
+
+impl ReqSocket {
+    /// Sends a request and waits for its reply. Waits for its turn while another request of this
+    /// socket is open, and for a peer that has room.
+    ///
+    /// *Delivery*: a request is sent at most once. If its connection dies before any byte of it
+    /// was written it is sent over the next one, or to another peer; if it dies later, the request
+    /// fails with the reason. Then the server may or may not have acted on it.
+    ///
+    /// *Cancel safety*: dropping the future abandons this request and nothing else. If it had been
+    /// sent, its connection is closed and made anew, so that a late reply cannot be taken for the
+    /// answer to the next request. So `tokio::time::timeout` around it is all that a client needs
+    /// to give up on a server.
+    ///
+    /// *Errors*: [`RequestError::Lost`] with the reason, [`RequestError::OutOfTurn`] while a
+    /// [`send`](Self::send) waits for its [`recv`](Self::recv), [`RequestError::Closed`].
+    pub async fn request(&self, message: impl Into<Message>) -> Result<Message, RequestError> {
+        let message = message.into();
+        let mut open = Open::new(self);
+        poll_fn(|cx| self.questions.pace.poll(cx)).await;
+        let law = &self.questions.law;
+        match poll_fn(|cx| law.poll_ask(cx, &mut open.tickets, &message, false)).await {
+            Asked::Number(number) => open.number = Some(number),
+            Asked::OutOfTurn => return Err(RequestError::OutOfTurn(message)),
+            Asked::Closed => return Err(RequestError::Closed),
+        }
+        drop(message);
+        match open.answer().await {
+            Answer::Reply(reply) => Ok(reply),
+            Answer::Lost(reason) => Err(RequestError::Lost { reason }),
+            _ => Err(RequestError::Closed),
+        }
+    }
+
+    /// Sends a request whose reply [`recv`](Self::recv) will take: lock-step, as in libzmq. Waits
+    /// for a peer that has room.
+    ///
+    /// *Delivery*: as for [`request`](Self::request).
+    ///
+    /// *Cancel safety*: a dropped future has sent nothing.
+    ///
+    /// *Errors*: [`SendError::OutOfTurn`] while another request is open, [`SendError::Closed`];
+    /// both give the message back.
+    pub async fn send(&self, message: impl Into<Message>) -> Result<(), SendError> {
+        let message = message.into();
+        let mut open = Open::new(self);
+        let law = &self.questions.law;
+        match poll_fn(|cx| law.poll_ask(cx, &mut open.tickets, &message, true)).await {
+            Asked::Number(_) => Ok(()),
+            Asked::OutOfTurn => Err(SendError::OutOfTurn(message)),
+            Asked::Closed => Err(SendError::Closed(message)),
+        }
+    }
+
+    /// Waits for the reply to the request that was [sent](Self::send).
+    ///
+    /// *Cancel safety*: a dropped future loses nothing; the reply can be waited for again.
+    ///
+    /// *Errors*: [`RecvError::Lost`] with the reason when the connection died,
+    /// [`RecvError::OutOfTurn`] when nothing was asked, [`RecvError::Closed`].
+    pub async fn recv(&self) -> Result<Message, RecvError> {
+        let mut open = Open::new(self);
+        match open.answer().await {
+            Answer::Reply(reply) => Ok(reply),
+            Answer::Lost(reason) => Err(RecvError::Lost { reason }),
+            Answer::OutOfTurn => Err(RecvError::OutOfTurn),
+            Answer::Malformed(_) | Answer::Closed => Err(RecvError::Closed),
+        }
+    }
+}
+
+/// One caller's part in an exchange. Dropping it leaves every line, and abandons the request that
+/// is its own.
+#[derive(Debug)]
+struct Open<'a> {
+    socket: &'a ReqSocket,
+    tickets: Tickets,
+    /// The request to abandon on drop.
+    number: Option<Number>,
+}
+
+impl<'a> Open<'a> {
+    fn new(socket: &'a ReqSocket) -> Self {
+        Self {
+            socket,
+            tickets: Tickets::default(),
+            number: None,
+        }
+    }
+
+    /// Waits for the end of the exchange. A malformed reply ends its connection, and that ends the
+    /// exchange.
+    async fn answer(&mut self) -> Answer {
+        let law = &self.socket.questions.law;
+        loop {
+            match poll_fn(|cx| law.poll_answer(cx, &mut self.tickets, self.number)).await {
+                Answer::Malformed(peer) => {
+                    let fault = PeerFault::Protocol(ProtocolError::Envelope);
+                    self.socket
+                        .handle
+                        .core()
+                        .end_peer(peer, CloseReason::Fault(fault));
+                }
+                answer => {
+                    self.number = None;
+                    return answer;
+                }
+            }
+        }
+    }
+}
+
+impl Drop for Open<'_> {
+    fn drop(&mut self) {
+        let law = &self.socket.questions.law;
+        law.leave(&mut self.tickets);
+        if let Some(peer) = self.number.and_then(|number| law.abandon(number)) {
+            self.socket.handle.core().end_peer(peer, CloseReason::Reset);
+        }
+    }
+}
+
+impl sealed::Sealed for ReqSocket {}
+impl Sends for ReqSocket {}
+impl Receives for ReqSocket {}
+impl QueuesAhead for ReqSocket {}
+impl Identified for ReqSocket {}
+
+impl Build for ReqSocket {
+    fn build(parts: Parts) -> Self {
+        let law = Requests::new();
+        let pattern = Arc::clone(&law);
+        let core = Core::new(parts.options, SocketType::Req, parts.context, pattern);
+        let questions = Arc::new(Questions {
+            law,
+            pace: Pace::default(),
+        });
+        Self {
+            handle: Handle::new(core),
+            questions,
+        }
+    }
+}

@@ -1,0 +1,78 @@
+//! Counters and queue depths, as values to look at.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use crate::endpoint::{Endpoint, PeerAddress};
+use crate::wire::socket_type::SocketType;
+
+/// Messages, and their bytes on the wire (payload and frame headers).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Flow {
+    /// Whole messages.
+    pub messages: u64,
+    /// Payload and frame headers.
+    pub bytes: u64,
+}
+
+impl Flow {
+    pub(crate) fn add(&mut self, messages: u64, bytes: u64) {
+        self.messages = self.messages.saturating_add(messages);
+        self.bytes = self.bytes.saturating_add(bytes);
+    }
+}
+
+/// What has passed through a socket since it was made. See the sockets' `stats` method.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct SocketStats {
+    /// Accepted for a peer: once for every subscriber that a published message goes to.
+    pub sent: Flow,
+    /// Arrived from peers, read by the application or not.
+    pub received: Flow,
+    /// Messages that were dropped: for a full subscriber, with a peer that left, because nobody
+    /// can read them on this type of socket, or because they were no requests.
+    pub dropped: u64,
+    /// Connections over which messages could pass, ever.
+    pub connections: u64,
+    /// Connections that ended before their handshake was complete.
+    pub handshakes_failed: u64,
+    /// Attempts to connect that failed.
+    pub connects_failed: u64,
+}
+
+/// One connected peer, as it stands. See the sockets' `peers` method.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct PeerStats {
+    /// The endpoint through which it is connected, as given to connect or resolved by bind.
+    pub endpoint: Endpoint,
+    /// Its address.
+    pub address: PeerAddress,
+    /// Its socket type.
+    pub socket_type: SocketType,
+    /// The identity that it claims; empty when it gives none.
+    pub identity: Bytes,
+    /// How long messages have been able to pass.
+    pub connected_for: Duration,
+    /// Accepted for it.
+    pub sent: Flow,
+    /// Arrived from it.
+    pub received: Flow,
+    /// Waiting to be written to it.
+    pub send_queue: Flow,
+    /// Waiting to be read by the application.
+    pub recv_queue: Flow,
+    /// Messages that were meant for it and dropped.
+    pub dropped: u64,
+}
+
+/// What is left when a socket has been closed. See the sockets' `close` method.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct CloseReport {
+    /// Messages that could not be handed to the network within the linger time.
+    pub unsent: u64,
+}

@@ -1,0 +1,362 @@
+//! [`Connection`]: one peer's protocol, from the greeting to the last message.
+//!
+//! ```text
+//! Greeting ──both match──▶ Handshake ──the peer is ready──▶ Traffic
+//!     └──────────────────────┴──────── a fault ───────────────┴──▶ Closed
+//! ```
+//!
+//! Bytes go in through [`read_target`](Connection::read_target) and
+//! [`receive`](Connection::receive), bytes come out of [`outgoing`](Connection::outgoing); time
+//! passes only through [`deadline`](Connection::deadline) and
+//! [`on_deadline`](Connection::on_deadline). The first fault is final.
+
+use std::mem;
+use std::time::Instant;
+
+use bytes::buf::Limit;
+use bytes::{Bytes, BytesMut};
+
+use super::batch::Batch;
+use super::command::{self, Command, printable};
+use super::decoder::{Decoded, Decoder};
+use super::greeting;
+use super::heartbeat::{self, Heartbeat};
+use super::mechanism::{Handshake, Mechanism, Progress};
+use super::metadata::Metadata;
+use super::rules::Rules;
+use super::socket_type::SocketType;
+use super::subscription::Subscription;
+use crate::fault::{PeerFault, ProtocolError};
+
+pub(crate) use super::decoder::Room;
+pub(crate) use super::rules::Limits;
+
+/// PONGs that wait to be written. The peer has sixteen answers on the way then, and anything that
+/// arrives tells it that we live: further PINGs get no answer of their own.
+pub(crate) const PENDING_PONGS_MAX: usize = 16;
+
+/// PINGs that are taken while none of the answers has been written. A peer may have pinged every
+/// second of the quarter of an hour for which we did not read; a flood has more in one buffer.
+pub(crate) const PENDING_PINGS_MAX: usize = 1024;
+
+/// What a connection has to know about its socket.
+#[derive(Clone, Debug)]
+pub(crate) struct Local {
+    pub(crate) socket_type: SocketType,
+    pub(crate) identity: Bytes,
+    pub(crate) limits: Limits,
+    pub(crate) heartbeat: heartbeat::Settings,
+}
+
+/// What the peer said about itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct PeerInfo {
+    pub(crate) socket_type: SocketType,
+    pub(crate) identity: Bytes,
+    /// Major and minor of its ZMTP as announced.
+    pub(crate) version: (u8, u8),
+    /// Every other property: claims that nobody has checked.
+    pub(crate) properties: Vec<(String, Bytes)>,
+}
+
+/// What comes from a peer.
+#[derive(Debug)]
+pub(crate) enum Incoming {
+    /// The handshake is over. Comes once, before any message.
+    Ready(PeerInfo),
+    /// Whole messages; for PUB and XPUB also SUBSCRIBE and CANCEL commands, each one message.
+    Messages(Batch),
+}
+
+/// The protocol state of one connection.
+#[derive(Debug)]
+pub(crate) struct Connection {
+    local: Local,
+    decoder: Decoder,
+    phase: Phase,
+    heartbeat: Heartbeat,
+    outgoing: Vec<u8>,
+    /// PINGs taken since `outgoing` was last found empty.
+    pings: usize,
+}
+
+/// What the socket demands. The seam for PLAIN and CURVE: becomes a field of [`Local`].
+const MECHANISM: Mechanism = Mechanism::Null;
+
+#[derive(Debug)]
+enum Phase {
+    Greeting,
+    Handshake {
+        mechanism: Handshake,
+        version: (u8, u8),
+        /// Bytes of the handshake that the peer has spent.
+        spent: usize,
+    },
+    Traffic {
+        version: (u8, u8),
+    },
+    /// A verdict has been passed; nothing more is read.
+    Closed {
+        /// It fell in the handshake, where an ERROR may tell the peer why.
+        explain: bool,
+    },
+}
+
+impl Connection {
+    /// Starts a connection; our whole greeting is in [`outgoing`](Self::outgoing) at once.
+    pub(crate) fn new(local: Local) -> Self {
+        let rules = Rules::new(local.socket_type, local.limits);
+        Self {
+            decoder: Decoder::new(rules),
+            phase: Phase::Greeting,
+            heartbeat: Heartbeat::new(local.heartbeat),
+            outgoing: greeting::encode(MECHANISM.name()).to_vec(),
+            pings: 0,
+            local,
+        }
+    }
+
+    /// Where the session reads next. Always takes at least one byte, never more than may be read.
+    ///
+    /// To be called anew for every read, and only after [`receive`](Self::receive) gave `None` and
+    /// [`has_unread_message`](Self::has_unread_message) is false: otherwise what is read piles up.
+    pub(crate) fn read_target(&mut self) -> Limit<&mut BytesMut> {
+        self.decoder.read_target()
+    }
+
+    /// What the bytes read so far amount to, piece by piece; `None` when that takes more bytes, or
+    /// more room. Without room the commands before the next message are still obeyed.
+    #[inline]
+    pub(crate) fn receive(
+        &mut self,
+        room: Room,
+        now: Instant,
+    ) -> Result<Option<Incoming>, PeerFault> {
+        if self.decoder.arrived() {
+            self.heartbeat.heard();
+        }
+        let result = match self.phase {
+            Phase::Traffic { .. } => self.traffic(room, now),
+            Phase::Greeting | Phase::Handshake { .. } => self.shake_hands(now),
+            Phase::Closed { .. } => Ok(None),
+        };
+        if result.is_err() {
+            self.close();
+        }
+        result
+    }
+
+    /// Whether the last [`receive`](Self::receive) gave `None` for lack of room: a message has
+    /// arrived, or begun to.
+    pub(crate) const fn has_unread_message(&self) -> bool {
+        self.decoder.is_starved()
+    }
+
+    /// Bytes to be written between batches: greeting, READY, PING, PONG, ERROR. Whoever writes
+    /// takes all of it away.
+    pub(crate) const fn outgoing(&mut self) -> &mut Vec<u8> {
+        &mut self.outgoing
+    }
+
+    /// The batch in the form that the peer understands: a peer below ZMTP 3.1 wants subscriptions
+    /// as messages.
+    pub(crate) fn outbound(&self, mut batch: Batch) -> Batch {
+        let below_3_1 = matches!(self.phase, Phase::Traffic { version } if version < (3, 1));
+        if !below_3_1 || !self.local.socket_type.subscribes() {
+            return batch;
+        }
+        let mut converted = Batch::default();
+        while let Some(first) = batch.peek() {
+            if first.command {
+                if let Some(subscription) = Subscription::read(first) {
+                    converted.push(&[], &subscription.to_message(), usize::MAX);
+                }
+                batch.skip();
+            } else if let Some(message) = batch.pop() {
+                converted.push(&[], &message, usize::MAX);
+            }
+        }
+        converted
+    }
+
+    /// Tells the peer why it is turned away, if the protocol allows that: after the greetings,
+    /// before the end of the handshake, and when the verdict is ours and final.
+    pub(crate) fn refuse(&mut self, fault: &PeerFault) {
+        let allowed = matches!(
+            self.phase,
+            Phase::Handshake { .. } | Phase::Closed { explain: true }
+        );
+        // An ERROR is not answered with an ERROR, and it forbids the peer to try again, which a
+        // peer that was only slow may.
+        let ours = matches!(fault, PeerFault::Protocol(_) | PeerFault::Incompatible(_));
+        if allowed && ours {
+            command::put_error(&mut self.outgoing, &printable(fault.to_string().as_bytes()));
+        }
+        self.phase = Phase::Closed { explain: false };
+    }
+
+    /// Whether the handshake is over and the connection still good.
+    pub(crate) const fn is_ready(&self) -> bool {
+        matches!(self.phase, Phase::Traffic { .. })
+    }
+
+    /// When [`on_deadline`](Self::on_deadline) wants to be called, if at all.
+    pub(crate) fn deadline(&self) -> Option<Instant> {
+        if self.is_ready() {
+            self.heartbeat.deadline()
+        } else {
+            None
+        }
+    }
+
+    /// The deadline has come, perhaps: sends a PING or finds the peer dead. Calling it early does
+    /// nothing.
+    pub(crate) fn on_deadline(&mut self, now: Instant) -> Result<(), PeerFault> {
+        if !self.is_ready() {
+            return Ok(());
+        }
+        match self.heartbeat.on_deadline(now) {
+            Ok(Some(ttl)) => command::put_ping(&mut self.outgoing, ttl),
+            Ok(None) => {}
+            Err(fault) => {
+                self.close();
+                return Err(fault);
+            }
+        }
+        Ok(())
+    }
+
+    /// The session stops or resumes reading. A peer that cannot be heard is not found dead.
+    pub(crate) fn set_reading(&mut self, reading: bool, now: Instant) {
+        self.heartbeat.set_reading(reading, now);
+    }
+
+    /// Frees the read buffer if it holds nothing, and reads small pieces again at first.
+    pub(crate) fn release_idle_buffer(&mut self) {
+        self.decoder.release_idle_buffer();
+    }
+
+    fn close(&mut self) {
+        let explain = matches!(
+            self.phase,
+            Phase::Handshake { .. } | Phase::Closed { explain: true }
+        );
+        self.phase = Phase::Closed { explain };
+    }
+
+    /// One step of greeting or handshake at a time, until one of them needs more bytes.
+    fn shake_hands(&mut self, now: Instant) -> Result<Option<Incoming>, PeerFault> {
+        loop {
+            match &mut self.phase {
+                Phase::Greeting => {
+                    let Some(greeting) = greeting::parse(self.decoder.unread(), MECHANISM.name())?
+                    else {
+                        return Ok(None);
+                    };
+                    self.decoder.consume(greeting::LENGTH);
+                    let Local {
+                        socket_type,
+                        identity,
+                        ..
+                    } = &self.local;
+                    self.phase = Phase::Handshake {
+                        mechanism: MECHANISM.begin(*socket_type, identity, &mut self.outgoing),
+                        version: greeting.version,
+                        spent: greeting::LENGTH,
+                    };
+                }
+                Phase::Handshake { spent, .. } => {
+                    let Some(body) = self.decoder.handshake_frame(*spent)? else {
+                        return Ok(None);
+                    };
+                    if let Some(peer) = self.step(&body, now)? {
+                        return Ok(Some(Incoming::Ready(peer)));
+                    }
+                }
+                Phase::Traffic { .. } | Phase::Closed { .. } => return Ok(None),
+            }
+        }
+    }
+
+    /// Hands a command to the mechanism.
+    fn step(&mut self, body: &[u8], now: Instant) -> Result<Option<PeerInfo>, PeerFault> {
+        // Should the step end in a fault, this is where it leaves the connection.
+        let phase = mem::replace(&mut self.phase, Phase::Closed { explain: true });
+        let Phase::Handshake {
+            mechanism,
+            version,
+            spent,
+        } = phase
+        else {
+            self.phase = phase;
+            return Ok(None);
+        };
+        match mechanism.step(body, &mut self.outgoing)? {
+            Progress::Continue(mechanism) => {
+                let frame = body.len().saturating_add(super::frame::HEADER_MAX);
+                self.phase = Phase::Handshake {
+                    mechanism,
+                    version,
+                    spent: spent.saturating_add(frame),
+                };
+                Ok(None)
+            }
+            Progress::Done(metadata) => {
+                let Metadata {
+                    socket_type,
+                    identity,
+                    properties,
+                } = metadata;
+                self.phase = Phase::Traffic { version };
+                self.heartbeat.start(now);
+                Ok(Some(PeerInfo {
+                    socket_type,
+                    identity,
+                    version,
+                    properties,
+                }))
+            }
+        }
+    }
+
+    fn traffic(&mut self, room: Room, now: Instant) -> Result<Option<Incoming>, PeerFault> {
+        loop {
+            match self.decoder.next(room)? {
+                None => return Ok(None),
+                Some(Decoded::Messages(batch)) => {
+                    self.heartbeat.heard();
+                    return Ok(Some(Incoming::Messages(batch)));
+                }
+                Some(Decoded::Command(body)) => self.obey(&body, now)?,
+            }
+        }
+    }
+
+    /// Obeys a command of the traffic phase.
+    fn obey(&mut self, body: &[u8], now: Instant) -> Result<(), PeerFault> {
+        match command::parse(body)? {
+            Command::Ping { ttl, context } => {
+                self.heartbeat.pinged(ttl, now);
+                if self.outgoing.is_empty() {
+                    self.pings = 0;
+                }
+                self.pings = self.pings.saturating_add(1);
+                if self.pings > PENDING_PINGS_MAX {
+                    let limit = PENDING_PINGS_MAX;
+                    return Err(ProtocolError::PingFlood { limit }.into());
+                }
+                if self.pings <= PENDING_PONGS_MAX {
+                    command::put_pong(&mut self.outgoing, context);
+                }
+                Ok(())
+            }
+            // A peer that sent READY before it judged ours says so now.
+            Command::Error { reason } => Err(PeerFault::Refused {
+                reason: printable(reason),
+            }),
+            // A second READY, an answer to our PING, a subscription to a socket that has none to
+            // give, the command of a later version: nothing to do.
+            Command::Ready { .. } | Command::Pong | Command::Other { .. } => Ok(()),
+        }
+    }
+}

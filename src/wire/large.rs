@@ -1,0 +1,77 @@
+//! [`LargeFrame`]: a frame that does not fit the read buffer, read into a buffer of its own.
+//!
+//! The buffer grows with what has arrived, never with what was declared: it doubles, starting
+//! between 64 and 128 KiB, so a peer that declares 256 MiB and sends ten bytes gets 128 KiB at most.
+
+use bytes::buf::Limit;
+use bytes::{BufMut, Bytes, BytesMut};
+
+use super::frame::Header;
+use super::read_buffer::{Pending, READ_MAX};
+
+#[derive(Debug)]
+pub(super) struct LargeFrame {
+    header: Header,
+    length: usize,
+    body: BytesMut,
+    pending: Pending,
+}
+
+impl LargeFrame {
+    /// A frame whose header has been judged, so that its length fits the limits of the socket.
+    pub(super) fn new(header: Header) -> Self {
+        // A limit above what the machine can address is no limit, but such a frame never ends.
+        let length = usize::try_from(header.body).unwrap_or(usize::MAX);
+        let mut start = length;
+        // Halving until it is small enough makes the doublings end where the frame ends.
+        while start >= READ_MAX.saturating_mul(2) {
+            start = start.div_ceil(2);
+        }
+        Self {
+            header,
+            length,
+            body: BytesMut::with_capacity(start),
+            pending: Pending::default(),
+        }
+    }
+
+    pub(super) fn missing(&self) -> usize {
+        self.length.saturating_sub(self.body.len())
+    }
+
+    pub(super) fn is_complete(&self) -> bool {
+        self.missing() == 0
+    }
+
+    /// Takes bytes that the read buffer already holds.
+    pub(super) fn extend(&mut self, bytes: &[u8]) {
+        debug_assert!(bytes.len() <= self.missing());
+        self.body.extend_from_slice(bytes);
+    }
+
+    /// Where to read next: at most to the end of the frame.
+    pub(super) fn read_target(&mut self) -> Limit<&mut BytesMut> {
+        let used = self.body.len();
+        if self.body.capacity() <= used {
+            self.body.reserve(used.min(self.missing()));
+        }
+        let spare = self.body.capacity().saturating_sub(used);
+        let limit = spare.min(self.missing());
+        self.pending.ask(used, limit);
+        (&mut self.body).limit(limit)
+    }
+
+    /// Whether anything was read since the last [`read_target`](Self::read_target).
+    pub(super) fn take_arrived(&mut self) -> bool {
+        self.pending.take(self.body.len()).0 > 0
+    }
+
+    pub(super) fn into_parts(self) -> (Header, Bytes) {
+        (self.header, self.body.freeze())
+    }
+
+    #[cfg(test)]
+    pub(super) fn capacity(&self) -> usize {
+        self.body.capacity()
+    }
+}
