@@ -19,6 +19,7 @@ deadline, and the end of the input, which comes when the test ends in whatever w
 """
 
 import collections
+import select
 import sys
 
 import zmq
@@ -38,6 +39,18 @@ class Peer:
         self.monitor = self.socket.get_monitor_socket(EVENTS)
         self.monitor.rcvtimeo = DEADLINE_MS
         self.happened = collections.Counter()
+
+    def next_order(self):
+        """Waits for the next line of input, and lets the socket live meanwhile.
+
+        libzmq does some of its work, sending subscriptions to a new publisher for instance, only in
+        the thread that uses the socket, when that calls it. A program that waits for messages does.
+        """
+        while True:
+            self.socket.getsockopt(zmq.EVENTS)
+            ready, _, _ = select.select([sys.stdin, self.socket.FD], [], [])
+            if sys.stdin in ready:
+                return sys.stdin.buffer.readline()
 
     def obey(self, verb, words):
         """Carries out one order; returns the word and the frames of the answer, or text."""
@@ -87,7 +100,7 @@ def answer(line, frames=()):
 def main(socket_type):
     peer = Peer(socket_type)
     answer("ok")
-    for order in iter(sys.stdin.buffer.readline, b""):
+    for order in iter(peer.next_order, b""):
         verb, *words = order.decode().split()
         try:
             result = peer.obey(verb, words)
