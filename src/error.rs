@@ -2,6 +2,8 @@
 //! request that cannot be answered. The network's trouble is not among them: see
 //! [`Event`](crate::Event).
 
+use std::io;
+
 use thiserror::Error;
 
 use crate::endpoint::{Endpoint, EndpointError};
@@ -13,6 +15,82 @@ use crate::message::Message;
 #[error("the socket is closed")]
 #[expect(clippy::exhaustive_structs, reason = "a fact without details")]
 pub struct Closed;
+
+/// Why a `bind` failed. Nothing is left behind by a failed bind, and the socket can be used as before.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum BindError {
+    /// The text is no endpoint.
+    #[error(transparent)]
+    Endpoint(#[from] EndpointError),
+    /// Someone listens there already.
+    #[error("cannot bind to {endpoint}: the address is in use")]
+    #[non_exhaustive]
+    AddressInUse {
+        /// The endpoint as it was given.
+        endpoint: Endpoint,
+        /// What the operating system, or the look at the socket file, said.
+        source: io::Error,
+    },
+    /// The address is none of this host's.
+    #[error("cannot bind to {endpoint}: the address is none of this host's")]
+    #[non_exhaustive]
+    AddressNotAvailable {
+        /// The endpoint as it was given.
+        endpoint: Endpoint,
+        /// What the operating system said.
+        source: io::Error,
+    },
+    /// The port, or the directory of the socket file, is not for this user.
+    #[error("cannot bind to {endpoint}: permission denied")]
+    #[non_exhaustive]
+    PermissionDenied {
+        /// The endpoint as it was given.
+        endpoint: Endpoint,
+        /// What the operating system said.
+        source: io::Error,
+    },
+    /// There is a file at the ipc path that is no socket (a symbolic link counts as none). It is not touched.
+    #[error("cannot bind to {endpoint}: there is a file, and it is no socket")]
+    #[non_exhaustive]
+    NotASocket {
+        /// The endpoint as it was given.
+        endpoint: Endpoint,
+    },
+    /// The transport does not exist on this platform, or was left out of this build.
+    #[error("cannot bind to {endpoint}: this build or platform has no such transport")]
+    #[non_exhaustive]
+    Unsupported {
+        /// The endpoint as it was given.
+        endpoint: Endpoint,
+    },
+    /// The socket has been closed.
+    #[error("the socket is closed")]
+    Closed,
+    /// Anything else that the operating system refused.
+    #[error("cannot bind to {endpoint}: {source}")]
+    #[non_exhaustive]
+    Io {
+        /// The endpoint as it was given.
+        endpoint: Endpoint,
+        /// What the operating system said.
+        source: io::Error,
+    },
+}
+
+impl BindError {
+    /// Sorts what the operating system said.
+    pub(crate) fn from_io(endpoint: &Endpoint, source: io::Error) -> Self {
+        let endpoint = endpoint.clone();
+        match source.kind() {
+            io::ErrorKind::AddrInUse => Self::AddressInUse { endpoint, source },
+            io::ErrorKind::AddrNotAvailable => Self::AddressNotAvailable { endpoint, source },
+            io::ErrorKind::PermissionDenied => Self::PermissionDenied { endpoint, source },
+            io::ErrorKind::Unsupported => Self::Unsupported { endpoint },
+            _ => Self::Io { endpoint, source },
+        }
+    }
+}
 
 /// Why `connect` failed. The network cannot make it fail: an unreachable peer is dialled again.
 #[derive(Debug, Error)]

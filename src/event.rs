@@ -12,7 +12,7 @@ use bytes::Bytes;
 
 use crate::endpoint::{Endpoint, PeerAddress};
 use crate::fault::PeerFault;
-use crate::wire::socket_type::SocketType;
+use crate::socket_type::SocketType;
 
 /// Something that happened to an endpoint or a connection of a socket.
 ///

@@ -11,6 +11,7 @@ mod pattern;
 mod peer;
 mod pipe;
 mod socket;
+mod socket_type;
 mod transport;
 mod wire;
 
@@ -23,13 +24,13 @@ pub use endpoint::{
     Endpoint, EndpointError, EndpointProblem, InprocEndpoint, IpcEndpoint, PeerAddress, TcpEndpoint,
 };
 pub use error::{
-    Closed, ConnectError, RecvError, ReplyError, RequestError, SendError, TryRecvError,
+    BindError, Closed, ConnectError, RecvError, ReplyError, RequestError, SendError, TryRecvError,
     TrySendError, UnknownEndpoint,
 };
 pub use event::{DisconnectReason, Event};
 pub use fault::{Incompatible, PeerFault, ProtocolError};
 pub use message::{Frames, IntoFrame, Message};
-pub use options::{Identity, IdentityError};
+pub use options::{Identity, IdentityError, KeepAlive};
 pub use socket::builder::SocketBuilder;
 pub use socket::context::Context;
 pub use socket::events::Events;
@@ -39,5 +40,4 @@ pub use socket::recv::MessageStream;
 pub use socket::rep::{RepSocket, Reply, Request};
 pub use socket::req::ReqSocket;
 pub use socket::stats::{CloseReport, Flow, PeerStats, SocketStats};
-pub use transport::{BindError, KeepAlive};
-pub use wire::socket_type::{SocketType, UnknownSocketType};
+pub use socket_type::{SocketType, UnknownSocketType};

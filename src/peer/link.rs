@@ -13,8 +13,8 @@ use crate::fault::{Incompatible, PeerFault};
 use crate::pattern::{Departure, PeerId};
 use crate::pipe::sync::{Arc, Mutex};
 use crate::pipe::{CloseReason, Pipe};
+use crate::socket_type::SocketType;
 use crate::transport::inproc::Namespace;
-use crate::wire::socket_type::SocketType;
 
 /// The names of one context.
 pub(crate) type Names = Namespace<Bound, Arc<Caller>>;
@@ -42,7 +42,7 @@ pub(crate) struct Caller {
 }
 
 /// A pipe between two sockets of one process.
-pub(crate) fn inproc_pipe(capacity: crate::pipe::Capacity) -> Arc<Pipe> {
+pub(crate) fn inproc_pipe(capacity: crate::options::Capacity) -> Arc<Pipe> {
     Pipe::new(capacity, SHARE_ABOVE)
 }
 

@@ -18,11 +18,12 @@ use bytes::Bytes;
 
 use crate::endpoint::{Endpoint, PeerAddress};
 use crate::event::Event;
+use crate::options::Capacity;
 use crate::options::Options;
 use crate::pattern::{Departure, PeerId};
+use crate::pipe::Pipe;
 use crate::pipe::sync::Arc;
-use crate::pipe::{Capacity, Pipe};
-use crate::wire::socket_type::SocketType;
+use crate::socket_type::SocketType;
 
 /// The socket, as its connections see it.
 pub(crate) trait Hub: fmt::Debug + Send + Sync {

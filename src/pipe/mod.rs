@@ -23,6 +23,7 @@ use std::task::{Context, Poll};
 
 use crate::fault::PeerFault;
 use crate::message::Message;
+use crate::options::Capacity;
 use crate::wire::batch::Batch;
 use sync::{Arc, Mutex};
 use wake::{End, Listener, Signal, Token};
@@ -36,34 +37,6 @@ const BATCH_BYTES: usize = 64 * 1024;
 /// A chunk from a connection that is shorter than this is copied, so that a few queued bytes never
 /// pin a read buffer.
 const COPY_CHUNK: usize = 2 * 1024;
-
-/// How much a pipe may hold.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Capacity {
-    pub(crate) messages: usize,
-    pub(crate) bytes: usize,
-}
-
-impl Capacity {
-    /// From high-water marks, where zero means no limit.
-    pub(crate) const fn from_marks(messages: usize, bytes: usize) -> Self {
-        const fn or_unlimited(mark: usize) -> usize {
-            if mark == 0 { usize::MAX } else { mark }
-        }
-        Self {
-            messages: or_unlimited(messages),
-            bytes: or_unlimited(bytes),
-        }
-    }
-
-    /// What two sockets of one process offer together.
-    pub(crate) const fn joined(self, other: Self) -> Self {
-        Self {
-            messages: self.messages.saturating_add(other.messages),
-            bytes: self.bytes.saturating_add(other.bytes),
-        }
-    }
-}
 
 /// An amount of messages and of their encoded bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

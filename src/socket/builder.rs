@@ -7,9 +7,9 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use super::context::Context;
+use crate::options::Capacity;
+use crate::options::KeepAlive;
 use crate::options::{Identity, Options};
-use crate::pipe::Capacity;
-use crate::transport::KeepAlive;
 
 /// The options of a socket of type `S`, got from its `builder` method. Each method takes effect
 /// when [`build`](Self::build) makes the socket; an option that a type has no use for does not

@@ -18,7 +18,7 @@ use crate::pattern::{Departure, Pattern, PeerId};
 use crate::peer::{Hub, Newcomer};
 use crate::pipe::sync::Mutex;
 use crate::pipe::{CloseReason, Passed, Pipe};
-use crate::wire::socket_type::SocketType;
+use crate::socket_type::SocketType;
 
 /// See the [module](self).
 #[derive(Debug)]

@@ -10,6 +10,7 @@ use tokio::sync::watch;
 use super::core::{Core, count_sent};
 use super::stats::CloseReport;
 use crate::endpoint::Endpoint;
+use crate::error::BindError;
 use crate::error::{ConnectError, UnknownEndpoint};
 use crate::event::{DisconnectReason, Event};
 use crate::peer::acceptor::{self, Spawn};
@@ -17,7 +18,7 @@ use crate::peer::acceptor::{self, Spawn};
 use crate::peer::link::{self, Bound, Caller};
 use crate::peer::{Hub, Newcomer, Standing, Stop, dialer, outbound_pipe};
 use crate::pipe::{CloseReason, Pipe};
-use crate::transport::{self, BindError};
+use crate::transport;
 
 /// How long tasks get to end once they have been told to halt; they only have to be scheduled.
 const HALT: Duration = Duration::from_secs(5);

@@ -18,7 +18,7 @@ use crate::pattern::interest::Interest;
 use crate::pattern::{Departure, Pattern, PeerId};
 use crate::pipe::Pipe;
 use crate::pipe::wake::Ticket;
-use crate::wire::socket_type::SocketType;
+use crate::socket_type::SocketType;
 
 /// Publishes messages to every SUB peer that has subscribed to a prefix of their first frame
 /// (RFC 29).

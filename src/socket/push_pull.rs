@@ -17,7 +17,7 @@ use crate::pattern::round_robin::{Reserved, RoundRobin, Sent};
 use crate::pattern::{Departure, Pattern, PeerId};
 use crate::pipe::Pipe;
 use crate::pipe::wake::Ticket;
-use crate::wire::socket_type::SocketType;
+use crate::socket_type::SocketType;
 
 /// Deals messages to PULL peers in turn: the ventilator of a pipeline (RFC 30).
 ///

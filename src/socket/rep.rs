@@ -16,7 +16,7 @@ use crate::pattern::replies::{Asked, Replies, Route};
 use crate::pipe::PushError;
 use crate::pipe::sync::Mutex;
 use crate::pipe::wake::Ticket;
-use crate::wire::socket_type::SocketType;
+use crate::socket_type::SocketType;
 
 /// Answers REQ (or DEALER) peers (RFC 28).
 ///

@@ -12,7 +12,7 @@ use crate::fault::{PeerFault, ProtocolError};
 use crate::message::Message;
 use crate::pattern::requests::{Answer, Asked, Number, Requests, Tickets};
 use crate::pipe::CloseReason;
-use crate::wire::socket_type::SocketType;
+use crate::socket_type::SocketType;
 
 /// Asks REP (or ROUTER) peers, one question at a time (RFC 28).
 ///

@@ -5,7 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use crate::endpoint::{Endpoint, PeerAddress};
-use crate::wire::socket_type::SocketType;
+use crate::socket_type::SocketType;
 
 /// Messages, and their bytes on the wire (payload and frame headers).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

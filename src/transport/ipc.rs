@@ -8,10 +8,11 @@ use std::path::{Path, PathBuf};
 use socket2::{Domain, SockAddr, Socket, Type};
 use tokio::net::{UnixListener, UnixStream};
 
+use super::Stream;
 use super::path_lock::unique;
 use super::socket_file::{ClaimError, SocketFile};
-use super::{Stream, TransportOptions};
 use crate::endpoint::{Endpoint, IpcEndpoint, IpcPlace, PeerAddress};
+use crate::options::TransportOptions;
 
 /// Where `ipc://*` makes its directory: the first of these that is set and a directory, as in libzmq.
 const TEMPORARY: [&str; 3] = ["TMPDIR", "TEMPDIR", "TMP"];

@@ -6,14 +6,15 @@
 use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::task::{Context, Poll};
-use std::time::Duration;
 
 use tokio::io::{AsyncRead, ReadBuf};
 use tokio::net::TcpStream;
 #[cfg(all(unix, feature = "ipc"))]
 use tokio::net::UnixStream;
 
-use crate::endpoint::{Endpoint, EndpointError, PeerAddress};
+use crate::endpoint::{Endpoint, PeerAddress};
+use crate::error::BindError;
+use crate::options::TransportOptions;
 
 #[cfg(feature = "inproc")]
 pub(crate) mod inproc;
@@ -24,141 +25,6 @@ mod path_lock;
 #[cfg(all(unix, feature = "ipc"))]
 mod socket_file;
 mod tcp;
-
-/// What a listener or a connection is made with.
-#[derive(Debug, Clone)]
-pub(crate) struct TransportOptions {
-    /// None: off.
-    pub(crate) keep_alive: Option<KeepAlive>,
-    /// Permissions of an ipc socket file. Of no use for abstract names.
-    pub(crate) ipc_mode: u32,
-    /// Connections that the kernel may hold ready for a listener that is slow to accept.
-    pub(crate) backlog: u32,
-    /// For the resolution of the name and for each of its addresses. None: as long as the operating system
-    /// tries, about two minutes on Linux.
-    pub(crate) connect_timeout: Option<Duration>,
-}
-
-impl Default for TransportOptions {
-    fn default() -> Self {
-        Self {
-            keep_alive: Some(KeepAlive::default()),
-            // Other users of the machine are strangers.
-            ipc_mode: 0o600,
-            // A server that restarts meets all of its clients at once.
-            backlog: 1024,
-            connect_timeout: None,
-        }
-    }
-}
-
-/// TCP keep-alive: how a peer that vanished without a word (power, cable) is found out.
-///
-/// After `idle` without any traffic the kernel asks `probes` times, `interval` apart, for a sign of life; then the
-/// connection is dead. The default, 60 s and 6 times 10 s, finds out after two minutes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub struct KeepAlive {
-    /// Silence before the first probe. Kernels count in whole seconds, at least one.
-    pub idle: Duration,
-    /// Time between two probes, in whole seconds as well.
-    pub interval: Duration,
-    /// Unanswered probes after which the connection is given up.
-    pub probes: u32,
-}
-
-impl KeepAlive {
-    /// Probes after `idle`, then every `interval`, `probes` times.
-    pub const fn new(idle: Duration, interval: Duration, probes: u32) -> Self {
-        Self {
-            idle,
-            interval,
-            probes,
-        }
-    }
-}
-
-impl Default for KeepAlive {
-    fn default() -> Self {
-        Self::new(Duration::from_secs(60), Duration::from_secs(10), 6)
-    }
-}
-
-/// Why a `bind` failed. Nothing is left behind by a failed bind, and the socket can be used as before.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum BindError {
-    /// The text is no endpoint.
-    #[error(transparent)]
-    Endpoint(#[from] EndpointError),
-    /// Someone listens there already.
-    #[error("cannot bind to {endpoint}: the address is in use")]
-    #[non_exhaustive]
-    AddressInUse {
-        /// The endpoint as it was given.
-        endpoint: Endpoint,
-        /// What the operating system, or the look at the socket file, said.
-        source: io::Error,
-    },
-    /// The address is none of this host's.
-    #[error("cannot bind to {endpoint}: the address is none of this host's")]
-    #[non_exhaustive]
-    AddressNotAvailable {
-        /// The endpoint as it was given.
-        endpoint: Endpoint,
-        /// What the operating system said.
-        source: io::Error,
-    },
-    /// The port, or the directory of the socket file, is not for this user.
-    #[error("cannot bind to {endpoint}: permission denied")]
-    #[non_exhaustive]
-    PermissionDenied {
-        /// The endpoint as it was given.
-        endpoint: Endpoint,
-        /// What the operating system said.
-        source: io::Error,
-    },
-    /// There is a file at the ipc path that is no socket (a symbolic link counts as none). It is not touched.
-    #[error("cannot bind to {endpoint}: there is a file, and it is no socket")]
-    #[non_exhaustive]
-    NotASocket {
-        /// The endpoint as it was given.
-        endpoint: Endpoint,
-    },
-    /// The transport does not exist on this platform, or was left out of this build.
-    #[error("cannot bind to {endpoint}: this build or platform has no such transport")]
-    #[non_exhaustive]
-    Unsupported {
-        /// The endpoint as it was given.
-        endpoint: Endpoint,
-    },
-    /// The socket has been closed.
-    #[error("the socket is closed")]
-    Closed,
-    /// Anything else that the operating system refused.
-    #[error("cannot bind to {endpoint}: {source}")]
-    #[non_exhaustive]
-    Io {
-        /// The endpoint as it was given.
-        endpoint: Endpoint,
-        /// What the operating system said.
-        source: io::Error,
-    },
-}
-
-impl BindError {
-    /// Sorts what the operating system said.
-    pub(crate) fn from_io(endpoint: &Endpoint, source: io::Error) -> Self {
-        let endpoint = endpoint.clone();
-        match source.kind() {
-            io::ErrorKind::AddrInUse => Self::AddressInUse { endpoint, source },
-            io::ErrorKind::AddrNotAvailable => Self::AddressNotAvailable { endpoint, source },
-            io::ErrorKind::PermissionDenied => Self::PermissionDenied { endpoint, source },
-            io::ErrorKind::Unsupported => Self::Unsupported { endpoint },
-            _ => Self::Io { endpoint, source },
-        }
-    }
-}
 
 /// One attempt to connect that failed. The next may succeed, whatever the reason.
 #[derive(Debug, thiserror::Error)]

@@ -7,8 +7,9 @@ use std::time::Duration;
 use socket2::{SockRef, TcpKeepalive};
 use tokio::net::{TcpSocket, TcpStream};
 
-use super::{KeepAlive, Stream, TransportOptions};
+use super::Stream;
 use crate::endpoint::{Endpoint, Host, PeerAddress, TcpEndpoint};
+use crate::options::{KeepAlive, TransportOptions};
 
 /// Linux takes no more, neither seconds nor probes.
 const MAX_KEEP_ALIVE: Duration = Duration::from_secs(32_767);

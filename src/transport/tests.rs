@@ -8,7 +8,10 @@ use tokio::io::AsyncReadExt;
 use tokio::net::TcpSocket;
 use tokio::sync::RwLock;
 
+use std::time::Duration;
+
 use super::*;
+use crate::options::KeepAlive;
 
 #[cfg(all(unix, feature = "ipc"))]
 mod ipc;

@@ -24,9 +24,9 @@ use super::heartbeat::{self, Heartbeat};
 use super::mechanism::{Handshake, Mechanism, Progress};
 use super::metadata::Metadata;
 use super::rules::Rules;
-use super::socket_type::SocketType;
 use super::subscription::Subscription;
 use crate::fault::{PeerFault, ProtocolError};
+use crate::socket_type::SocketType;
 
 pub(crate) use super::decoder::Room;
 pub(crate) use super::rules::Limits;

@@ -6,8 +6,8 @@
 use bytes::Bytes;
 
 use super::command::{printable, put_name};
-use super::socket_type::SocketType;
 use crate::fault::{Incompatible, PeerFault, ProtocolError};
+use crate::socket_type::SocketType;
 
 const SOCKET_TYPE: &str = "Socket-Type";
 const IDENTITY: &str = "Identity";

@@ -43,7 +43,6 @@ mod mechanism;
 mod metadata;
 mod read_buffer;
 mod rules;
-pub(crate) mod socket_type;
 pub(crate) mod subscription;
 pub(crate) mod transmit;
 

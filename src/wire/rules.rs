@@ -4,9 +4,9 @@
 
 use super::frame::{self, Header, HeaderError, MORE};
 use super::metadata::METADATA_MAX;
-use super::socket_type::SocketType;
 use super::subscription::{self, PREFIX_MAX, Recognised};
 use crate::fault::ProtocolError;
+use crate::socket_type::SocketType;
 
 /// Bytes that a peer may spend on a whole handshake, greeting included. NULL takes about a hundred,
 /// the largest mechanism below a thousand without properties; strangers get no more.

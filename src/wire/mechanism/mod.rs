@@ -7,8 +7,8 @@
 mod null;
 
 use super::metadata::Metadata;
-use super::socket_type::SocketType;
 use crate::fault::PeerFault;
+use crate::socket_type::SocketType;
 
 /// What a socket demands of its peers.
 #[derive(Clone, Copy, Debug)]

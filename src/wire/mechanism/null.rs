@@ -1,9 +1,9 @@
 //! NULL: both sides send READY at once, neither waits for the other.
 
 use crate::fault::{PeerFault, ProtocolError};
+use crate::socket_type::SocketType;
 use crate::wire::command::{self, Command, printable};
 use crate::wire::metadata::{self, Metadata};
-use crate::wire::socket_type::SocketType;
 
 /// Our READY is out; the peer's is awaited.
 #[derive(Debug)]

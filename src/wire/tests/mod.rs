@@ -13,9 +13,9 @@ use bytes::{BufMut, Bytes};
 use super::connection::{Connection, Incoming, Limits, Local, PeerInfo, Room};
 use super::frame::{self, COMMAND, LONG, MORE};
 use super::heartbeat;
-use super::socket_type::SocketType;
 use crate::fault::PeerFault;
 use crate::message::Message;
+use crate::socket_type::SocketType;
 
 pub(super) const LIMITS: Limits = Limits {
     max_message: 1 << 20,
