@@ -32,11 +32,12 @@ async fn push_to_pyzmq(link: Link) {
     let Some(python) = Python::find() else { return };
     let (push, mut pull) = (PushSocket::new(), python.peer("PULL").await);
     link.join(&push, &mut pull).await;
-    for message in corpus() {
+    let corpus = corpus();
+    for message in &corpus {
         within(push.send(message)).await.unwrap();
     }
-    for message in corpus() {
-        assert_same(&pull.recv().await, &message);
+    for message in &corpus {
+        assert_same(&pull.recv().await, message);
     }
     within(push.close()).await;
 }
@@ -45,11 +46,12 @@ async fn pull_from_pyzmq(link: Link) {
     let Some(python) = Python::find() else { return };
     let (pull, mut push) = (PullSocket::new(), python.peer("PUSH").await);
     link.join(&pull, &mut push).await;
-    for message in corpus() {
+    let corpus = corpus();
+    for message in &corpus {
         push.send(message).await;
     }
-    for message in corpus() {
-        assert_same(&within(pull.recv()).await.unwrap(), &message);
+    for message in &corpus {
+        assert_same(&within(pull.recv()).await.unwrap(), message);
     }
     within(pull.close()).await;
 }
