@@ -7,8 +7,9 @@ use std::process::{ExitStatus, Stdio};
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader, Lines};
 use tokio::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command};
 use tokio::task::JoinHandle;
+use tokio::time::timeout;
 
-use super::within;
+use super::{DEADLINE, within};
 
 /// A running child process. Dropping it kills it, so that a test that fails leaves nothing behind.
 pub(crate) struct Program {
@@ -16,6 +17,8 @@ pub(crate) struct Program {
     child: Child,
     input: Option<ChildStdin>,
     output: Lines<BufReader<ChildStdout>>,
+    /// What it has printed so far, for the message of a test that fails.
+    said: Vec<String>,
     errors: JoinHandle<Vec<String>>,
 }
 
@@ -39,6 +42,7 @@ impl Program {
             name: name.to_owned(),
             input: child.stdin.take(),
             output: BufReader::new(child.stdout.take().expect("output is piped")).lines(),
+            said: Vec::new(),
             errors: tokio::spawn(pass_on(
                 name.to_owned(),
                 child.stderr.take().expect("piped"),
@@ -63,9 +67,12 @@ impl Program {
     /// The next line of output, or `None` when the program has closed it. Dropping the future loses
     /// nothing.
     pub(crate) async fn next_line(&mut self) -> Option<String> {
-        within(self.output.next_line())
-            .await
-            .unwrap_or_else(|error| panic!("cannot read what {} prints: {error}", self.name))
+        let Ok(line) = timeout(DEADLINE, self.output.next_line()).await else {
+            panic!("{} says nothing more after {:#?}", self.name, self.said);
+        };
+        let line = line.unwrap_or_else(|error| panic!("{} mumbles: {error}", self.name));
+        self.said.extend(line.clone());
+        line
     }
 
     /// Fails unless the next line of output is this one.
