@@ -12,6 +12,7 @@
 
 pub(crate) mod frames;
 pub(crate) mod memory;
+pub(crate) mod ports;
 pub(crate) mod raw;
 
 use std::panic::Location;
