@@ -247,6 +247,7 @@ impl State {
         let mut returned = false;
         line.collect(|token| {
             if let Some(peer) = self.peers.get_mut(token) {
+                peer.feed.revoke_credit();
                 if !peer.in_round {
                     peer.in_round = true;
                     self.round.push_back(token);

@@ -45,9 +45,14 @@ impl Feed {
         if self.credit.messages == 0 || self.credit.bytes == 0 {
             self.credit = self.pipe.accept(&mut self.staged)?;
         }
-        self.stage(envelope, message);
         self.credit.messages -= 1;
+        self.stage(envelope, message);
         Ok(())
+    }
+
+    /// Has the next message ask the pipe again: something has changed there.
+    pub(crate) fn revoke_credit(&mut self) {
+        self.credit = Load::default();
     }
 
     /// Fills a place that was reserved with [`reserve`](Self::reserve).

@@ -322,6 +322,7 @@ impl Pipe {
         let mut state = self.state.lock();
         state.consumer.listen(listener, token);
         state.consumer.wait();
+        self.hungry.store(true, Ordering::Release);
         let ready = !state.queue.is_empty() || state.closed.is_some() || state.fed;
         let wake = if ready {
             state.consumer.changed(Signal::Readable)

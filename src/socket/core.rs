@@ -115,78 +115,79 @@ impl Core {
     }
 
     pub(crate) fn stats(&self) -> SocketStats {
-        let state = self.state.lock();
-        let mut stats = state.totals.clone();
-        let standing = state.endpoints.iter().filter_map(Attached::standing);
-        let outbound = standing.map(|standing| &standing.outbound);
-        let passing = state.peers.values().map(|peer| &peer.newcomer);
-        let own = passing
-            .clone()
-            .filter(|peer| !peer.standing)
-            .map(|peer| &peer.pipes.outbound);
-        for pipe in outbound.chain(own) {
+        let (mut stats, outbound, inbound) = {
+            let state = self.state.lock();
+            let standing = state.endpoints.iter().filter_map(Attached::standing);
+            let peers = state.peers.values().map(|peer| &peer.newcomer);
+            let own = peers.clone().filter(|peer| !peer.standing);
+            let outbound: Vec<Arc<Pipe>> = standing
+                .map(|standing| &standing.outbound)
+                .chain(own.map(|peer| &peer.pipes.outbound))
+                .cloned()
+                .collect();
+            let inbound: Vec<Arc<Pipe>> = peers
+                .filter_map(|peer| peer.pipes.inbound.clone())
+                .collect();
+            (state.totals.clone(), outbound, inbound)
+        };
+        for pipe in outbound {
+            pipe.settle();
             count_sent(&mut stats, pipe.passed());
         }
-        for pipe in passing.filter_map(|peer| peer.pipes.inbound.as_ref()) {
+        for pipe in inbound {
+            pipe.settle();
             count_received(&mut stats, pipe.passed());
         }
         stats
     }
 
     pub(crate) fn peers(&self) -> Vec<PeerStats> {
-        let state = self.state.lock();
-        let mut peers: Vec<_> = state.peers.iter().collect();
-        peers.sort_unstable_by_key(|(id, _)| **id);
-        peers.into_iter().map(|(_, peer)| peer.stats()).collect()
+        let mut peers: Vec<(Newcomer, Instant)> = {
+            let state = self.state.lock();
+            let peers = state.peers.values();
+            peers
+                .map(|peer| (peer.newcomer.clone(), peer.since))
+                .collect()
+        };
+        peers.sort_unstable_by_key(|(newcomer, _)| newcomer.id);
+        peers
+            .into_iter()
+            .map(|(newcomer, since)| peer_stats(newcomer, since))
+            .collect()
     }
 }
 
-impl Peer {
-    fn stats(&self) -> PeerStats {
-        fn queue(pipe: &Pipe) -> Flow {
-            pipe.settle();
-            let load = pipe.load();
-            Flow {
-                messages: load.messages as u64,
-                bytes: load.bytes as u64,
-            }
-        }
-        let Newcomer {
-            endpoint,
-            address,
-            socket_type,
-            identity,
-            pipes,
-            ..
-        } = &self.newcomer;
-        let sent = pipes.outbound.passed();
-        let received = pipes
-            .inbound
-            .as_ref()
-            .map(|pipe| pipe.passed())
-            .unwrap_or_default();
-        PeerStats {
-            endpoint: endpoint.clone(),
-            address: address.clone(),
-            socket_type: *socket_type,
-            identity: identity.clone(),
-            connected_for: self.since.elapsed(),
-            sent: Flow {
-                messages: sent.messages,
-                bytes: sent.bytes,
-            },
-            received: Flow {
-                messages: received.messages,
-                bytes: received.bytes,
-            },
-            send_queue: queue(&pipes.outbound),
-            recv_queue: pipes
-                .inbound
-                .as_ref()
-                .map(|pipe| queue(pipe))
-                .unwrap_or_default(),
-            dropped: sent.dropped.saturating_add(received.dropped),
-        }
+fn peer_stats(newcomer: Newcomer, since: Instant) -> PeerStats {
+    fn look(pipe: &Pipe) -> (Passed, Flow) {
+        pipe.settle();
+        let load = pipe.load();
+        let queued = Flow {
+            messages: load.messages as u64,
+            bytes: load.bytes as u64,
+        };
+        (pipe.passed(), queued)
+    }
+    let (sent, send_queue) = look(&newcomer.pipes.outbound);
+    let inbound = newcomer.pipes.inbound.as_deref().map(look);
+    let (received, recv_queue) = inbound.unwrap_or_default();
+    PeerStats {
+        endpoint: newcomer.endpoint,
+        address: newcomer.address,
+        socket_type: newcomer.socket_type,
+        identity: newcomer.identity,
+        connected_for: since.elapsed(),
+        sent: flow(sent),
+        received: flow(received),
+        send_queue,
+        recv_queue,
+        dropped: sent.dropped.saturating_add(received.dropped),
+    }
+}
+
+fn flow(passed: Passed) -> Flow {
+    Flow {
+        messages: passed.messages,
+        bytes: passed.bytes,
     }
 }
 
