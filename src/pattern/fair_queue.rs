@@ -227,7 +227,7 @@ impl Peer {
                 self.batch = batch;
                 Refill::Some
             }
-            Take::Empty => Refill::None,
+            Take::Empty | Take::Begun(_) => Refill::None,
             Take::Closed(_) => Refill::Over,
         }
     }

@@ -99,6 +99,11 @@ impl End {
         }
     }
 
+    /// This end is at work: no change needs to be told to it.
+    pub(super) const fn act(&mut self) {
+        self.waiting = false;
+    }
+
     pub(super) const fn is_waiting(&self) -> bool {
         self.waiting
     }
