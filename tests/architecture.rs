@@ -28,7 +28,7 @@ const WORDS: &[&str] = &[
 const ARROWS: &[(&str, &[&str])] = &[
     ("words", &[]),
     ("wire", &[]),
-    ("pipe", &["wire::batch"]),
+    ("pipe", &["wire::batch", "wire::transmit"]),
     ("transport", &[]),
     ("transport::inproc", &["transport", "pipe::sync"]),
     (
