@@ -15,6 +15,7 @@
 //!
 //! Lock order: a pattern's lock, then one pipe's lock. A pipe calls nobody while it is locked.
 
+pub(crate) mod feed;
 pub(crate) mod shortcut;
 mod state;
 pub(crate) mod sync;
@@ -28,8 +29,8 @@ use crate::options::Capacity;
 use crate::wire::batch::Batch;
 use crate::wire::transmit::Transmit;
 use shortcut::Shortcut;
-use state::State;
-use sync::{Arc, Mutex, MutexGuard};
+use state::{BATCH_BYTES, State};
+use sync::{Arc, AtomicBool, Mutex, MutexGuard, Ordering};
 use wake::{Listener, Signal, Token};
 
 /// A chunk from a connection that is shorter than this is copied, so that a few queued bytes never
@@ -105,6 +106,8 @@ pub(crate) struct Pipe {
     state: Mutex<State>,
     /// Bodies longer than this are shared with the sender instead of being copied.
     share_above: usize,
+    /// Whether the consumer waits: spares a feed the lock. Changes only under the lock.
+    hungry: AtomicBool,
 }
 
 impl Pipe {
@@ -112,6 +115,7 @@ impl Pipe {
         Arc::new(Self {
             state: Mutex::new(State::new(capacity)),
             share_above,
+            hungry: AtomicBool::new(false),
         })
     }
 
@@ -128,7 +132,9 @@ impl Pipe {
     pub(crate) fn push(&self, envelope: &[u8], message: &Message) -> Result<(), PushError> {
         let mut state = self.state.lock();
         state.check_room()?;
-        let put = |batch: &mut Batch| batch.push(envelope, message, self.share_above);
+        let put = |batch: &mut Batch| {
+            batch.push(envelope, message, self.share_above);
+        };
         if state.may_deliver() {
             state.append_untold(put);
             self.deliver(state);
@@ -170,6 +176,62 @@ impl Pipe {
         drop(state);
         perform(wake);
         perform(told);
+    }
+
+    /// The producing end is a [`Feed`](feed::Feed) of `listener`, which is asked for what it has
+    /// when the consumer finds the pipe empty.
+    fn feed_from(&self, listener: Arc<dyn Listener>, token: Token) {
+        let mut state = self.state.lock();
+        state.producer.listen(listener, token);
+        state.fed = true;
+    }
+
+    /// Takes what a feed has staged; returns the room that is left. Errors: the pipe is closed, and
+    /// `staged` stays as it is; or it has no room left, and `staged` has been taken.
+    fn accept(&self, staged: &mut Batch) -> Result<Load, PushError> {
+        let mut state = self.state.lock();
+        if state.closed.is_some() {
+            return Err(PushError::Closed);
+        }
+        let mut wake = None;
+        if !staged.is_empty() {
+            let deliver = state.may_deliver();
+            state.enqueue(staged);
+            if deliver {
+                self.deliver(state);
+                state = self.state.lock();
+            } else {
+                wake = state.tell_consumer();
+                self.hungry.store(false, Ordering::Release);
+            }
+        }
+        let room = state.check_room().map(|()| state.room());
+        drop(state);
+        perform(wake);
+        room
+    }
+
+    /// Whether the consumer waits for something.
+    #[inline]
+    fn is_hungry(&self) -> bool {
+        self.hungry.load(Ordering::Acquire)
+    }
+
+    const fn share_above(&self) -> usize {
+        self.share_above
+    }
+
+    /// Has the feed, if there is one, hand over what it has staged.
+    pub(crate) fn settle(&self) {
+        let ask = {
+            let state = self.state.lock();
+            if state.fed {
+                state.producer.ask()
+            } else {
+                None
+            }
+        };
+        perform(ask);
     }
 
     /// Appends copies of already encoded messages; their large bodies are shared. A full pipe
@@ -239,30 +301,9 @@ impl Pipe {
         self.state.lock().producer.become_task(cx.waker());
     }
 
-    /// Promises a place to a sender, to be used by [`push_reserved`](Self::push_reserved) or given
-    /// back by [`unreserve`](Self::unreserve).
-    pub(crate) fn reserve(&self) -> Result<(), PushError> {
-        let mut state = self.state.lock();
-        state.check_room()?;
-        state.reserved += 1;
-        Ok(())
-    }
-
-    /// Fills a promised place. Fails only when the pipe has been closed meanwhile.
-    pub(crate) fn push_reserved(
-        &self,
-        envelope: &[u8],
-        message: &Message,
-    ) -> Result<(), PushError> {
-        let mut state = self.state.lock();
-        state.reserved = state.reserved.saturating_sub(1);
-        if state.closed.is_some() {
-            return Err(PushError::Closed);
-        }
-        let wake = state.append(|batch| batch.push(envelope, message, self.share_above));
-        drop(state);
-        perform(wake);
-        Ok(())
+    /// Promises a place to a sender, who gives it back when it has been filled.
+    fn reserve(&self) {
+        self.state.lock().reserved += 1;
     }
 
     /// Gives a promised place back.
@@ -281,7 +322,7 @@ impl Pipe {
         let mut state = self.state.lock();
         state.consumer.listen(listener, token);
         state.consumer.wait();
-        let ready = !state.queue.is_empty() || state.closed.is_some();
+        let ready = !state.queue.is_empty() || state.closed.is_some() || state.fed;
         let wake = if ready {
             state.consumer.changed(Signal::Readable)
         } else {
@@ -293,7 +334,9 @@ impl Pipe {
 
     /// The consumer is gone; what it has not taken stays for the next one.
     pub(crate) fn leave(&self) {
-        self.state.lock().consumer.leave();
+        let mut state = self.state.lock();
+        state.consumer.leave();
+        self.hungry.store(false, Ordering::Release);
     }
 
     /// The consumer is this task, which will hear of the pipe's end even while it does not wait.
@@ -310,9 +353,11 @@ impl Pipe {
     /// Takes the oldest batch. What was taken goes on counting until it is
     /// [released](Self::release). A consumer that finds nothing is told of the next message.
     pub(crate) fn take(&self) -> Take {
-        let mut state = self.state.lock();
+        let mut state = self.lock_asked();
         let take = state.take();
-        if matches!(take, Take::Empty) {
+        let empty = matches!(take, Take::Empty);
+        self.hungry.store(empty, Ordering::Release);
+        if empty {
             state.consumer.wait();
         }
         take
@@ -321,14 +366,16 @@ impl Pipe {
     /// As [`take`](Self::take) for a consumer that is a task and needs no more accounting: what it
     /// takes is released at once.
     pub(crate) fn poll_take(&self, cx: &mut Context<'_>) -> Poll<Take> {
-        let mut state = self.state.lock();
+        let mut state = self.lock_asked();
         state.claimed = false;
         let take = if state.delivering {
             Take::Empty
         } else {
             state.take()
         };
-        if matches!(take, Take::Empty) {
+        let empty = matches!(take, Take::Empty);
+        self.hungry.store(empty, Ordering::Release);
+        if empty {
             state.consumer.wait_as(cx.waker());
             return Poll::Pending;
         }
@@ -340,6 +387,23 @@ impl Pipe {
         drop(state);
         perform(released);
         Poll::Ready(take)
+    }
+
+    /// Locks, after the feed has handed over what it has if the pipe is empty.
+    ///
+    /// A feed looks at `hungry` under its pattern's lock, and answers under the same lock: what it
+    /// had staged before it is asked comes with the answer, and what it stages afterwards it hands
+    /// over by itself.
+    fn lock_asked(&self) -> MutexGuard<'_, State> {
+        let state = self.state.lock();
+        if !state.fed || !state.is_empty() {
+            return state;
+        }
+        self.hungry.store(true, Ordering::Release);
+        let ask = state.producer.ask();
+        drop(state);
+        perform(ask);
+        self.state.lock()
     }
 
     /// Makes sure that no sender writes to the connection until the consumer waits again, and hands
@@ -403,6 +467,9 @@ impl Pipe {
     /// Ends the pipe; the first reason stands, except that [`CloseReason::Now`] cuts a
     /// [`CloseReason::Done`] short. Wakes both ends.
     pub(crate) fn close(&self, reason: CloseReason) {
+        if reason.delivers() {
+            self.settle();
+        }
         let mut state = self.state.lock();
         match (&state.closed, &reason) {
             (None, _) | (Some(CloseReason::Done), CloseReason::Now) => state.closed = Some(reason),

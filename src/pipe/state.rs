@@ -15,7 +15,7 @@ use crate::wire::transmit::Transmit;
 ///
 /// One write of 64 KiB costs the least per byte on loopback: 16 KiB and 256 KiB both move half as
 /// many messages per second.
-const BATCH_BYTES: usize = 64 * 1024;
+pub(super) const BATCH_BYTES: usize = 64 * 1024;
 
 #[derive(Debug)]
 pub(super) struct State {
@@ -36,6 +36,8 @@ pub(super) struct State {
     pub(super) delivering: bool,
     /// The consumer waits for the end of that, whatever it leaves.
     pub(super) claimed: bool,
+    /// Whether the producer gathers messages of its own accord, and is asked for them.
+    pub(super) fed: bool,
     /// What a sender could not deliver whole; goes before everything in the queue.
     pub(super) begun: Option<Transmit>,
 }
@@ -55,6 +57,7 @@ impl State {
             shortcut: None,
             delivering: false,
             claimed: false,
+            fed: false,
             begun: None,
         }
     }
@@ -110,6 +113,16 @@ impl State {
         });
     }
 
+    /// Moves `staged` into the queue, and leaves an empty batch with a used buffer in its place.
+    pub(super) fn enqueue(&mut self, staged: &mut Batch) {
+        let batch = std::mem::replace(
+            staged,
+            Batch::in_buffer(self.spare.take().unwrap_or_default()),
+        );
+        self.count(Load::of(&batch));
+        self.queue.push_back(batch);
+    }
+
     /// The consumer's wake-up, when it waits. While a sender delivers, it is told afterwards.
     #[inline]
     pub(super) fn tell_consumer(&mut self) -> Option<Wake> {
@@ -153,10 +166,13 @@ impl State {
         Poll::Ready(self.begun.take())
     }
 
+    pub(super) fn is_empty(&self) -> bool {
+        self.queue.is_empty() && self.begun.is_none()
+    }
+
     pub(super) fn take(&mut self) -> Take {
         if let Some(reason) = &self.closed {
-            let empty = self.queue.is_empty() && self.begun.is_none();
-            if empty || !reason.delivers() {
+            if self.is_empty() || !reason.delivers() {
                 return Take::Closed(reason.clone());
             }
         }
