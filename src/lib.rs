@@ -79,8 +79,8 @@
 //! use, the socket is closed, it is not this socket's turn. What the network and the peers do is no
 //! error of `send` or `recv`: connections are made again for as long as the socket lives, and each
 //! change is an [`Event`] with endpoint, address, stage and reason. Only questions and answers need
-//! their peer: [`RequestError::Lost`] and [`ReplyError::PeerGone`] tell when it has gone. An error gives
-//! back the message that was not sent.
+//! their peer: [`RequestError::Lost`] and [`ReplyError::PeerGone`] tell when it has gone. A failed
+//! `send`, `try_send` or `reply` gives the message back.
 //!
 //! ```
 //! # #[tokio::main(flavor = "current_thread")]

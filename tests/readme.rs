@@ -5,7 +5,7 @@ use std::path::Path;
 
 fn read(name: &str) -> String {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(name);
-    fs::read_to_string(&path).unwrap_or_else(|error| panic!("{name}: {error}"))
+    fs::read_to_string(path).expect(name)
 }
 
 /// The lines of the fenced blocks of shell commands.
