@@ -132,7 +132,6 @@
 //! | `ipc` | the ipc transport (on Unix) |
 //! | `inproc` | the inproc transport |
 //! | `tracing` | [events](Event) also go to [`tracing`](https://docs.rs/tracing), under the target `wirelark` |
-#![allow(dead_code)]
 
 mod endpoint;
 mod error;

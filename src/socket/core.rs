@@ -43,7 +43,7 @@ pub(super) struct State {
     pub(super) closing: bool,
     /// The runtime of the first bind or connect: where a socket that is dropped elsewhere flushes.
     pub(super) runtime: Option<runtime::Handle>,
-    pub(super) endpoints: Vec<Attached>,
+    pub(super) endpoints: Vec<Arc<Attached>>,
     pub(super) peers: HashMap<PeerId, Peer>,
     /// What peers and pipes that are gone have counted.
     pub(super) totals: SocketStats,
@@ -117,7 +117,10 @@ impl Core {
     pub(crate) fn stats(&self) -> SocketStats {
         let (mut stats, outbound, inbound) = {
             let state = self.state.lock();
-            let standing = state.endpoints.iter().filter_map(Attached::standing);
+            let standing = state
+                .endpoints
+                .iter()
+                .filter_map(|attached| attached.standing());
             let peers = state.peers.values().map(|peer| &peer.newcomer);
             let own = peers.clone().filter(|peer| !peer.standing);
             let outbound: Vec<Arc<Pipe>> = standing
