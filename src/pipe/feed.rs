@@ -45,8 +45,9 @@ impl Feed {
         if self.credit.messages == 0 || self.credit.bytes == 0 {
             self.credit = self.pipe.accept(&mut self.staged)?;
         }
-        self.stage(envelope, message);
+        // Before staging, which may find the pipe full and leave no credit at all.
         self.credit.messages -= 1;
+        self.stage(envelope, message);
         Ok(())
     }
 
