@@ -51,6 +51,11 @@ impl Feed {
         Ok(())
     }
 
+    /// Something has become of the pipe: it is asked before it is given more.
+    pub(crate) const fn distrust(&mut self) {
+        self.credit = Load { messages: 0, bytes: 0 };
+    }
+
     /// Fills a place that was reserved with [`reserve`](Self::reserve).
     pub(crate) fn push_reserved(&mut self, envelope: &[u8], message: &Message) {
         self.stage(envelope, message);
