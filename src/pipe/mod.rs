@@ -516,6 +516,7 @@ impl Pipe {
 
     /// What has passed so far.
     pub(crate) fn passed(&self) -> Passed {
+        self.settle();
         self.state.lock().passed
     }
 
