@@ -53,7 +53,10 @@ impl Feed {
 
     /// Something has become of the pipe: it is asked before it is given more.
     pub(crate) const fn distrust(&mut self) {
-        self.credit = Load { messages: 0, bytes: 0 };
+        self.credit = Load {
+            messages: 0,
+            bytes: 0,
+        };
     }
 
     /// Fills a place that was reserved with [`reserve`](Self::reserve).

@@ -326,6 +326,8 @@ impl Pipe {
         let wake = if ready {
             state.consumer.changed(Signal::Readable)
         } else {
+            // A feed that comes later must know that somebody waits already.
+            self.hungry.store(true, Ordering::Release);
             None
         };
         drop(state);
