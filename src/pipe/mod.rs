@@ -341,6 +341,11 @@ impl Pipe {
         self.hungry.store(false, Ordering::Release);
     }
 
+    /// Whether there is a consumer.
+    pub(crate) fn is_consumed(&self) -> bool {
+        self.state.lock().consumer.is_held()
+    }
+
     /// The consumer is this task, which will hear of the pipe's end even while it does not wait.
     pub(crate) fn consume_as(&self, cx: &Context<'_>) {
         self.state.lock().consumer.become_task(cx.waker());

@@ -53,6 +53,9 @@ pub(super) struct State {
 pub(super) struct Peer {
     pub(super) newcomer: Newcomer,
     since: Instant,
+    /// What had come through the inbound pipe before: within a process it may have been somebody
+    /// else's.
+    before: Passed,
 }
 
 impl Core {
@@ -97,15 +100,12 @@ impl Core {
             self.pattern.forget(id);
             let keeps_outbound = newcomer.standing;
             let unwritten = Vec::new();
-            self.depart(
-                id,
-                Departure {
-                    unwritten,
-                    keeps_outbound,
-                    reason: reason.clone(),
-                },
-            );
-            return link.hang_up(reason);
+            let departure = Departure {
+                unwritten,
+                keeps_outbound,
+                reason: reason.clone(),
+            };
+            return link.hang_up(reason, || self.depart(id, departure));
         }
         // The session watches both pipes; the one that outlives it must stay open.
         match &newcomer.pipes.inbound {
@@ -121,14 +121,13 @@ impl Core {
         let outbound = standing.map(|standing| &standing.outbound);
         let passing = state.peers.values().map(|peer| &peer.newcomer);
         let own = passing
-            .clone()
             .filter(|peer| !peer.standing)
             .map(|peer| &peer.pipes.outbound);
         for pipe in outbound.chain(own) {
             count_sent(&mut stats, pipe.passed());
         }
-        for pipe in passing.filter_map(|peer| peer.pipes.inbound.as_ref()) {
-            count_received(&mut stats, pipe.passed());
+        for peer in state.peers.values() {
+            count_received(&mut stats, peer.received());
         }
         stats
     }
@@ -142,6 +141,19 @@ impl Core {
 }
 
 impl Peer {
+    /// What has come from it.
+    fn received(&self) -> Passed {
+        let Some(inbound) = &self.newcomer.pipes.inbound else {
+            return Passed::default();
+        };
+        let passed = inbound.passed();
+        Passed {
+            messages: passed.messages.saturating_sub(self.before.messages),
+            bytes: passed.bytes.saturating_sub(self.before.bytes),
+            dropped: passed.dropped.saturating_sub(self.before.dropped),
+        }
+    }
+
     fn stats(&self) -> PeerStats {
         fn queue(pipe: &Pipe) -> Flow {
             pipe.settle();
@@ -160,11 +172,7 @@ impl Peer {
             ..
         } = &self.newcomer;
         let sent = pipes.outbound.passed();
-        let received = pipes
-            .inbound
-            .as_ref()
-            .map(|pipe| pipe.passed())
-            .unwrap_or_default();
+        let received = self.received();
         PeerStats {
             endpoint: endpoint.clone(),
             address: address.clone(),
@@ -219,9 +227,23 @@ impl Hub for Core {
 
     fn admit(&self, newcomer: Newcomer) -> bool {
         let (id, standing, pipes) = (newcomer.id, newcomer.standing, newcomer.pipes.clone());
+        let before = pipes.inbound.as_ref().map_or_else(Passed::default, |pipe| {
+            let (passed, queued) = (pipe.passed(), pipe.load());
+            Passed {
+                messages: passed.messages.saturating_sub(queued.messages as u64),
+                bytes: passed.bytes.saturating_sub(queued.bytes as u64),
+                dropped: passed.dropped,
+            }
+        });
         {
             let mut state = self.state.lock();
-            if state.closing && !standing {
+            #[cfg(feature = "inproc")]
+            let linked = newcomer.link.is_some();
+            #[cfg(not(feature = "inproc"))]
+            let linked = false;
+            // A dialer may still bring what is queued to its peer; a link would have nobody to
+            // end it.
+            if state.closing && (linked || !standing) {
                 return false;
             }
             state.totals.connections = state.totals.connections.saturating_add(1);
@@ -230,6 +252,7 @@ impl Hub for Core {
                 Peer {
                     newcomer,
                     since: Instant::now(),
+                    before,
                 },
             );
         }
@@ -252,12 +275,15 @@ impl Hub for Core {
             if !peer.newcomer.standing {
                 count_sent(&mut state.totals, pipes.outbound.passed());
             }
-            if let Some(inbound) = &pipes.inbound {
-                count_received(&mut state.totals, inbound.passed());
-            }
+            count_received(&mut state.totals, peer.received());
             (peer, state.closing)
         };
         let reason = departure.reason.clone();
+        #[cfg(feature = "inproc")]
+        if peer.newcomer.link.is_some() {
+            let rest = matches!(reason, DisconnectReason::Closed);
+            self.pattern.part(id, rest);
+        }
         let dropped = self.pattern.detach(id, departure) as u64;
         if closing {
             self.unsent.fetch_add(dropped, Ordering::Relaxed);

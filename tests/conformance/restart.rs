@@ -218,3 +218,61 @@ async fn a_server_that_breaks_the_protocol_is_dialled_again() {
     assert_eq!(server.frame().await.body, b"kept");
     server.send(frames::ping(b"")).await;
 }
+
+/// Over inproc what a receiver has not read is not lost with it, does not go to two of them, and
+/// does not take up room for ever.
+#[tokio::test]
+async fn inproc_receivers_come_and_go() {
+    let place = Transport::Inproc.somewhere();
+    let push = PushSocket::builder().send_hwm(10).build();
+    push.connect(&place).unwrap();
+    for round in 0..30 {
+        let pull = PullSocket::builder().recv_hwm(10).build();
+        pull.bind(&place).await.unwrap();
+        for _ in 0..10 {
+            soon(push.send(round.to_string())).await.unwrap();
+        }
+        // Takes all of them, and gives one to its user.
+        soon(pull.recv()).await.unwrap();
+        soon(pull.close()).await;
+    }
+    let old = PullSocket::new();
+    old.bind(&place).await.unwrap();
+    until(|| push.peers().len() == 1).await;
+    while old.try_recv().is_ok() {}
+    soon(push.send("for the old one")).await.unwrap();
+    until(|| old.stats().received.messages > 0).await;
+    old.unbind(&place).unwrap();
+    soon(push.send("for the new one")).await.unwrap();
+    assert_eq!(soon(old.recv()).await.unwrap().text(), "for the old one");
+    assert!(old.try_recv().is_err());
+    let new = PullSocket::new();
+    new.bind(&place).await.unwrap();
+    assert_eq!(soon(new.recv()).await.unwrap().text(), "for the new one");
+    assert_eq!(new.stats().received.messages, 1);
+    assert_eq!(new.peers()[0].received.messages, 1);
+}
+
+/// Linger is for the network. What a socket of this process has been given it may read for ever.
+#[tokio::test]
+async fn inproc_messages_do_not_linger() {
+    for disconnect in [true, false] {
+        let pull = PullSocket::new();
+        let place = Transport::Inproc.somewhere();
+        pull.bind(&place).await.unwrap();
+        let push = PushSocket::builder().linger(Duration::ZERO).build();
+        let mut events = push.events();
+        push.connect(&place).unwrap();
+        for number in 0..10 {
+            soon(push.send(number.to_string())).await.unwrap();
+        }
+        if disconnect {
+            push.disconnect(&place).unwrap();
+            wait_for(&mut events, |event| matches!(event, Event::Closed { .. })).await;
+        }
+        assert_eq!(soon(push.close()).await.unsent, 0);
+        for number in 0..10 {
+            assert_eq!(soon(pull.recv()).await.unwrap().text(), number.to_string());
+        }
+    }
+}
