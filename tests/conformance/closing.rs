@@ -121,7 +121,7 @@ async fn who_waits_wakes(transport: Transport) {
     let (req, idle_req) = (ReqSocket::new(), ReqSocket::new());
     let place = transport.anywhere();
     let server = RepSocket::new();
-    req.connect(&server.bind(place).await.unwrap()).unwrap();
+    req.connect(server.bind(place).await.unwrap()).unwrap();
     let waiters = async {
         let all = (
             pull.recv(),
