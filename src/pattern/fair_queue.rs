@@ -10,9 +10,10 @@ use std::task::{Context, Poll};
 use super::PeerId;
 use super::line::Line;
 use super::slots::Slots;
+use crate::options::Capacity;
 use crate::pipe::sync::{Arc, Mutex};
 use crate::pipe::wake::{Listener, Signal, Ticket, Token};
-use crate::pipe::{Load, Pipe, Take};
+use crate::pipe::{CloseReason, Load, Pipe, Take};
 use crate::wire::batch::Batch;
 
 /// See the [module](self).
@@ -73,6 +74,36 @@ impl FairQueue {
         };
         let listener: Arc<dyn Listener> = Arc::clone(self) as Arc<dyn Listener>;
         pipe.consume_for(listener, token);
+    }
+
+    /// The pipe of a peer goes on without this queue, which keeps what it has taken and, with
+    /// `rest`, what lies in the pipe. A pipe that has been closed goes nowhere.
+    pub(crate) fn part(&self, id: PeerId, rest: bool) {
+        let mut state = self.state.lock();
+        let Some(token) = state.peers.find(|peer| peer.id == id) else {
+            return;
+        };
+        let Some(peer) = state.peers.get_mut(token) else {
+            return;
+        };
+        if peer.pipe.is_closed() {
+            return;
+        }
+        let own = Pipe::new(Capacity::from_marks(0, 0), 0);
+        let pipe = std::mem::replace(&mut peer.pipe, own);
+        pipe.release(std::mem::take(&mut peer.held));
+        if rest {
+            pipe.settle();
+            for batch in pipe.drain() {
+                // It has just been made, and is open.
+                drop(peer.pipe.push_chunk(batch));
+            }
+        }
+        peer.pipe.close(CloseReason::Lost);
+        if !peer.in_round {
+            peer.in_round = true;
+            state.round.push_back(token);
+        }
     }
 
     /// Drops a peer together with everything of its that has not been read.
@@ -213,6 +244,13 @@ enum Refill {
     None,
     /// Nothing any more.
     Over,
+}
+
+/// What is dropped unread does not take up room any longer, in a pipe that outlives this queue.
+impl Drop for Peer {
+    fn drop(&mut self) {
+        self.pipe.release(self.held);
+    }
 }
 
 impl Peer {

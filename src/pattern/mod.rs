@@ -70,6 +70,11 @@ pub(crate) trait Pattern: fmt::Debug + Send + Sync {
     /// The connection to a peer has ended. Returns how many messages were dropped for good.
     fn detach(&self, id: PeerId, departure: Departure) -> usize;
 
+    /// The pipe from this peer goes on, but to another socket. What has been taken from it stays
+    /// readable, and with `rest` also what still lies in it. No peer comes and goes like that
+    /// unless its messages are work to be done.
+    fn part(&self, _: PeerId, _rest: bool) {}
+
     /// Nothing more is to be read from this peer.
     fn forget(&self, id: PeerId);
 

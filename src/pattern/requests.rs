@@ -108,6 +108,9 @@ impl Requests {
     ) -> Poll<Asked> {
         let mut state = self.state.lock();
         loop {
+            if self.turns.is_closed() {
+                return Poll::Ready(Asked::Closed);
+            }
             match &state.exchange {
                 Exchange::Idle => {
                     // What is still there answers a question that nobody asks any more.
@@ -141,9 +144,6 @@ impl Requests {
             if self.turns.wait(cx, &mut tickets.turn) {
                 return Poll::Pending;
             }
-            if self.turns.is_closed() {
-                return Poll::Ready(Asked::Closed);
-            }
             self.turns.collect(|_| {});
         }
     }
@@ -157,19 +157,17 @@ impl Requests {
     ) -> Poll<Answer> {
         loop {
             let mut state = self.state.lock();
+            // Also where the end of the socket has ended the exchange.
+            if self.turns.is_closed() {
+                return Poll::Ready(Answer::Closed);
+            }
             let (number, peer) = match &state.exchange {
                 Exchange::Asked { number, peer, .. } => (*number, Some(*peer)),
                 Exchange::AskAgain { number, .. } | Exchange::Lost { number, .. } => {
                     (*number, None)
                 }
                 Exchange::Idle | Exchange::Abandoned { .. } => {
-                    let closed = self.turns.is_closed();
-                    let answer = if closed {
-                        Answer::Closed
-                    } else {
-                        Answer::OutOfTurn
-                    };
-                    return Poll::Ready(answer);
+                    return Poll::Ready(Answer::OutOfTurn);
                 }
             };
             if wanted.is_some_and(|wanted| wanted != number) {

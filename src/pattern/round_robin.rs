@@ -247,7 +247,8 @@ impl State {
         let mut returned = false;
         line.collect(|token| {
             if let Some(peer) = self.peers.get_mut(token) {
-                peer.feed.revoke_credit();
+                // The signal may be that of its end.
+                peer.feed.distrust();
                 if !peer.in_round {
                     peer.in_round = true;
                     self.round.push_back(token);

@@ -170,7 +170,7 @@ pub(crate) fn join(bound: &Bound, caller: &Arc<Caller>) {
             link,
             is_client: true,
         }
-        .hang_up(DisconnectReason::Closed);
+        .hang_up(DisconnectReason::Closed, || {});
     }
 }
 
@@ -214,8 +214,10 @@ pub(crate) struct LinkEnd {
 
 impl LinkEnd {
     /// Ends the link from this side: the other side may still read what it was sent, and is told.
-    /// What this side knows of the peer is its own to clear away.
-    pub(crate) fn hang_up(&self, reason: DisconnectReason) {
+    /// What this side knows of the peer is cleared away by `depart`, which is not called when the
+    /// other side has been quicker: that has done it then. Only afterwards may a new link begin,
+    /// since a queue that outlives its connections keeps its name.
+    pub(crate) fn hang_up(&self, reason: DisconnectReason, depart: impl FnOnce()) {
         if std::mem::replace(&mut *self.link.over.lock(), true) {
             return;
         }
@@ -245,6 +247,7 @@ impl LinkEnd {
             };
             hub.depart(other.id, departure);
         }
+        depart();
         Arc::clone(caller).call();
     }
 

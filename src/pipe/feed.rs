@@ -45,14 +45,18 @@ impl Feed {
         if self.credit.messages == 0 || self.credit.bytes == 0 {
             self.credit = self.pipe.accept(&mut self.staged)?;
         }
+        // Before staging, which may find the pipe full and leave no credit at all.
         self.credit.messages -= 1;
         self.stage(envelope, message);
         Ok(())
     }
 
-    /// Has the next message ask the pipe again: something has changed there.
-    pub(crate) fn revoke_credit(&mut self) {
-        self.credit = Load::default();
+    /// Something has become of the pipe: it is asked before it is given more.
+    pub(crate) const fn distrust(&mut self) {
+        self.credit = Load {
+            messages: 0,
+            bytes: 0,
+        };
     }
 
     /// Fills a place that was reserved with [`reserve`](Self::reserve).

@@ -266,6 +266,8 @@ impl Pipe {
         let wake = if ready {
             state.consumer.changed(Signal::Readable)
         } else {
+            // A feed that comes later must know that somebody waits already.
+            self.hungry.store(true, Ordering::Release);
             None
         };
         drop(state);
@@ -277,6 +279,11 @@ impl Pipe {
         let mut state = self.state.lock();
         state.consumer.leave();
         self.hungry.store(false, Ordering::Release);
+    }
+
+    /// Whether there is a consumer.
+    pub(crate) fn is_consumed(&self) -> bool {
+        self.state.lock().consumer.is_held()
     }
 
     /// The consumer is this task, which will hear of the pipe's end even while it does not wait.
@@ -456,6 +463,7 @@ impl Pipe {
 
     /// What has passed so far.
     pub(crate) fn passed(&self) -> Passed {
+        self.settle();
         self.state.lock().passed
     }
 

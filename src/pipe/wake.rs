@@ -77,6 +77,11 @@ impl End {
         self.notify = Notify::Listener(listener, token);
     }
 
+    /// Whether somebody holds this end.
+    pub(super) const fn is_held(&self) -> bool {
+        !matches!(self.notify, Notify::Nobody)
+    }
+
     /// Nobody holds this end any more.
     pub(super) fn leave(&mut self) {
         *self = Self::default();

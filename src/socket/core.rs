@@ -49,10 +49,13 @@ pub(super) struct State {
     pub(super) totals: SocketStats,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Peer {
     pub(super) newcomer: Newcomer,
     since: Instant,
+    /// What had come through the inbound pipe before: within a process it may have been somebody
+    /// else's.
+    before: Passed,
 }
 
 impl Core {
@@ -97,15 +100,12 @@ impl Core {
             self.pattern.forget(id);
             let keeps_outbound = newcomer.standing;
             let unwritten = Vec::new();
-            self.depart(
-                id,
-                Departure {
-                    unwritten,
-                    keeps_outbound,
-                    reason: reason.clone(),
-                },
-            );
-            return link.hang_up(reason);
+            let departure = Departure {
+                unwritten,
+                keeps_outbound,
+                reason: reason.clone(),
+            };
+            return link.hang_up(reason, || self.depart(id, departure));
         }
         // The session watches both pipes; the one that outlives it must stay open.
         match &newcomer.pipes.inbound {
@@ -115,82 +115,93 @@ impl Core {
     }
 
     pub(crate) fn stats(&self) -> SocketStats {
-        let (mut stats, outbound, inbound) = {
+        let (mut stats, outbound, peers) = {
             let state = self.state.lock();
             let standing = state
                 .endpoints
                 .iter()
                 .filter_map(|attached| attached.standing());
-            let peers = state.peers.values().map(|peer| &peer.newcomer);
-            let own = peers.clone().filter(|peer| !peer.standing);
+            let own = state.peers.values().map(|peer| &peer.newcomer);
+            let own = own.filter(|peer| !peer.standing);
             let outbound: Vec<Arc<Pipe>> = standing
                 .map(|standing| &standing.outbound)
                 .chain(own.map(|peer| &peer.pipes.outbound))
                 .cloned()
                 .collect();
-            let inbound: Vec<Arc<Pipe>> = peers
-                .filter_map(|peer| peer.pipes.inbound.clone())
-                .collect();
-            (state.totals.clone(), outbound, inbound)
+            let peers: Vec<Peer> = state.peers.values().cloned().collect();
+            (state.totals.clone(), outbound, peers)
         };
         for pipe in outbound {
-            pipe.settle();
             count_sent(&mut stats, pipe.passed());
         }
-        for pipe in inbound {
-            pipe.settle();
-            count_received(&mut stats, pipe.passed());
+        for peer in peers {
+            count_received(&mut stats, peer.received());
         }
         stats
     }
 
     pub(crate) fn peers(&self) -> Vec<PeerStats> {
-        let mut peers: Vec<(Newcomer, Instant)> = {
-            let state = self.state.lock();
-            let peers = state.peers.values();
-            peers
-                .map(|peer| (peer.newcomer.clone(), peer.since))
-                .collect()
-        };
-        peers.sort_unstable_by_key(|(newcomer, _)| newcomer.id);
-        peers
-            .into_iter()
-            .map(|(newcomer, since)| peer_stats(newcomer, since))
-            .collect()
+        let mut peers: Vec<Peer> = self.state.lock().peers.values().cloned().collect();
+        peers.sort_unstable_by_key(|peer| peer.newcomer.id);
+        peers.iter().map(Peer::stats).collect()
     }
 }
 
-fn peer_stats(newcomer: Newcomer, since: Instant) -> PeerStats {
-    fn look(pipe: &Pipe) -> (Passed, Flow) {
-        pipe.settle();
-        let load = pipe.load();
-        let queued = Flow {
-            messages: load.messages as u64,
-            bytes: load.bytes as u64,
+impl Peer {
+    /// What has come from it.
+    fn received(&self) -> Passed {
+        let Some(inbound) = &self.newcomer.pipes.inbound else {
+            return Passed::default();
         };
-        (pipe.passed(), queued)
+        let passed = inbound.passed();
+        Passed {
+            messages: passed.messages.saturating_sub(self.before.messages),
+            bytes: passed.bytes.saturating_sub(self.before.bytes),
+            dropped: passed.dropped.saturating_sub(self.before.dropped),
+        }
     }
-    let (sent, send_queue) = look(&newcomer.pipes.outbound);
-    let inbound = newcomer.pipes.inbound.as_deref().map(look);
-    let (received, recv_queue) = inbound.unwrap_or_default();
-    PeerStats {
-        endpoint: newcomer.endpoint,
-        address: newcomer.address,
-        socket_type: newcomer.socket_type,
-        identity: newcomer.identity,
-        connected_for: since.elapsed(),
-        sent: flow(sent),
-        received: flow(received),
-        send_queue,
-        recv_queue,
-        dropped: sent.dropped.saturating_add(received.dropped),
-    }
-}
 
-fn flow(passed: Passed) -> Flow {
-    Flow {
-        messages: passed.messages,
-        bytes: passed.bytes,
+    fn stats(&self) -> PeerStats {
+        fn queue(pipe: &Pipe) -> Flow {
+            pipe.settle();
+            let load = pipe.load();
+            Flow {
+                messages: load.messages as u64,
+                bytes: load.bytes as u64,
+            }
+        }
+        let Newcomer {
+            endpoint,
+            address,
+            socket_type,
+            identity,
+            pipes,
+            ..
+        } = &self.newcomer;
+        let sent = pipes.outbound.passed();
+        let received = self.received();
+        PeerStats {
+            endpoint: endpoint.clone(),
+            address: address.clone(),
+            socket_type: *socket_type,
+            identity: identity.clone(),
+            connected_for: self.since.elapsed(),
+            sent: Flow {
+                messages: sent.messages,
+                bytes: sent.bytes,
+            },
+            received: Flow {
+                messages: received.messages,
+                bytes: received.bytes,
+            },
+            send_queue: queue(&pipes.outbound),
+            recv_queue: pipes
+                .inbound
+                .as_ref()
+                .map(|pipe| queue(pipe))
+                .unwrap_or_default(),
+            dropped: sent.dropped.saturating_add(received.dropped),
+        }
     }
 }
 
@@ -223,9 +234,23 @@ impl Hub for Core {
 
     fn admit(&self, newcomer: Newcomer) -> bool {
         let (id, standing, pipes) = (newcomer.id, newcomer.standing, newcomer.pipes.clone());
+        let before = pipes.inbound.as_ref().map_or_else(Passed::default, |pipe| {
+            let (passed, queued) = (pipe.passed(), pipe.load());
+            Passed {
+                messages: passed.messages.saturating_sub(queued.messages as u64),
+                bytes: passed.bytes.saturating_sub(queued.bytes as u64),
+                dropped: passed.dropped,
+            }
+        });
         {
             let mut state = self.state.lock();
-            if state.closing && !standing {
+            #[cfg(feature = "inproc")]
+            let linked = newcomer.link.is_some();
+            #[cfg(not(feature = "inproc"))]
+            let linked = false;
+            // A dialer may still bring what is queued to its peer; a link would have nobody to
+            // end it.
+            if state.closing && (linked || !standing) {
                 return false;
             }
             state.totals.connections = state.totals.connections.saturating_add(1);
@@ -234,6 +259,7 @@ impl Hub for Core {
                 Peer {
                     newcomer,
                     since: Instant::now(),
+                    before,
                 },
             );
         }
@@ -252,23 +278,25 @@ impl Hub for Core {
             let Some(peer) = state.peers.remove(&id) else {
                 return;
             };
-            let pipes = &peer.newcomer.pipes;
-            if !peer.newcomer.standing {
-                count_sent(&mut state.totals, pipes.outbound.passed());
-            }
-            if let Some(inbound) = &pipes.inbound {
-                count_received(&mut state.totals, inbound.passed());
-            }
             (peer, state.closing)
         };
+        let mut passed = SocketStats::default();
+        if !peer.newcomer.standing {
+            count_sent(&mut passed, peer.newcomer.pipes.outbound.passed());
+        }
+        count_received(&mut passed, peer.received());
         let reason = departure.reason.clone();
+        #[cfg(feature = "inproc")]
+        if peer.newcomer.link.is_some() {
+            let rest = matches!(reason, DisconnectReason::Closed);
+            self.pattern.part(id, rest);
+        }
         let dropped = self.pattern.detach(id, departure) as u64;
         if closing {
             self.unsent.fetch_add(dropped, Ordering::Relaxed);
         }
-        let mut state = self.state.lock();
-        state.totals.dropped = state.totals.dropped.saturating_add(dropped);
-        drop(state);
+        passed.dropped = passed.dropped.saturating_add(dropped);
+        self.state.lock().totals.add(&passed);
         let Newcomer {
             endpoint, address, ..
         } = peer.newcomer;

@@ -63,6 +63,18 @@ impl Attached {
         }
     }
 
+    /// The queue of a connecting end whose messages nobody has: what a socket of this process can
+    /// read has been delivered to it.
+    fn undelivered(&self) -> Option<&Standing> {
+        match &self.kind {
+            #[cfg(feature = "inproc")]
+            Kind::Caller { standing, .. } => standing
+                .as_ref()
+                .filter(|standing| !standing.outbound.is_consumed()),
+            _ => self.standing(),
+        }
+    }
+
     const fn is_bound(&self) -> bool {
         match &self.kind {
             Kind::Listener { .. } => true,
@@ -296,13 +308,15 @@ impl Core {
         peer.pipes.outbound.close(CloseReason::Done);
         #[cfg(feature = "inproc")]
         if let Some(link) = &peer.link {
+            // What is in the pipe is with the peer already.
             let departure = crate::pattern::Departure {
                 unwritten: Vec::new(),
                 keeps_outbound: peer.standing,
                 reason: DisconnectReason::Closed,
             };
-            self.depart(peer.id, departure);
-            link.hang_up(DisconnectReason::Closed);
+            link.hang_up(DisconnectReason::Closed, || {
+                self.depart(peer.id, departure);
+            });
         }
     }
 
@@ -311,6 +325,8 @@ impl Core {
         let Some(linger) = self.options.linger else {
             return;
         };
+        #[cfg(feature = "inproc")]
+        let peers: Vec<Newcomer> = peers.into_iter().filter(|p| p.link.is_none()).collect();
         let core = Arc::clone(self);
         self.spawn(async move {
             let mut closed = core.report.subscribe();
@@ -385,7 +401,7 @@ impl Core {
     fn conclude(&self, endpoints: &[Arc<Attached>]) {
         let queued: u64 = endpoints
             .iter()
-            .filter_map(|attached| attached.standing())
+            .filter_map(|attached| attached.undelivered())
             .flat_map(|standing| standing.outbound.drain())
             .map(|batch| batch.messages() as u64)
             .sum();
@@ -410,12 +426,14 @@ impl Core {
         let standing = state
             .endpoints
             .iter()
-            .filter_map(|attached| attached.standing());
+            .filter_map(|attached| attached.undelivered());
         let own = state
             .peers
             .values()
             .map(|peer| &peer.newcomer)
             .filter(|peer| !peer.standing);
+        #[cfg(feature = "inproc")]
+        let own = own.filter(|peer| peer.link.is_none());
         let outbound = standing.map(|standing| &standing.outbound);
         let queued: usize = outbound
             .chain(own.map(|peer| &peer.pipes.outbound))

@@ -356,6 +356,10 @@ impl Pattern for Pull {
         0
     }
 
+    fn part(&self, id: PeerId, rest: bool) {
+        self.0.queue.part(id, rest);
+    }
+
     fn forget(&self, id: PeerId) {
         self.0.queue.forget(id);
     }

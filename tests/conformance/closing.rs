@@ -1,1 +1,294 @@
+//! The end of a socket: what is flushed, what is reported, who wakes up.
 
+use std::time::Duration;
+
+use wirelark::{
+    BindError, Closed, ConnectError, PubSocket, PullSocket, PushSocket, RecvError, RepSocket,
+    ReqSocket, RequestError, SendError, SubSocket, TryRecvError, TrySendError,
+};
+
+use crate::kit::raw::RawPeer;
+use crate::kit::{assert_matches, soon, until};
+use crate::transport::{Transport, on_every_transport};
+
+on_every_transport!(
+    close_sends_what_is_queued,
+    drop_sends_what_is_queued,
+    close_reports_what_nobody_came_for,
+    the_endpoint_is_free_after_close,
+    the_endpoint_is_free_after_drop,
+    peers_notice,
+    who_waits_wakes,
+    nothing_works_after_close,
+    the_events_end,
+);
+
+async fn close_sends_what_is_queued(transport: Transport) {
+    let pull = PullSocket::builder().recv_hwm(0).build();
+    let endpoint = pull.bind(transport.anywhere()).await.unwrap();
+    let push = PushSocket::builder().send_hwm(0).build();
+    push.connect(&endpoint).unwrap();
+    for number in 0..5_000 {
+        soon(push.send(number.to_string())).await.unwrap();
+    }
+    let clone = push.clone();
+    assert_eq!(soon(push.close()).await.unsent, 0);
+    assert_eq!(soon(clone.close()).await.unsent, 0);
+    for number in 0..5_000 {
+        assert_eq!(soon(pull.recv()).await.unwrap().text(), number.to_string());
+    }
+}
+
+async fn drop_sends_what_is_queued(transport: Transport) {
+    let pull = PullSocket::new();
+    let endpoint = pull.bind(transport.anywhere()).await.unwrap();
+    let push = PushSocket::new();
+    let clone = push.clone();
+    push.connect(&endpoint).unwrap();
+    for number in 0..500 {
+        soon(push.send(number.to_string())).await.unwrap();
+    }
+    drop(push);
+    // Not the last handle: the socket is as open as before.
+    soon(clone.send("500")).await.unwrap();
+    drop(clone);
+    for number in 0..=500 {
+        assert_eq!(soon(pull.recv()).await.unwrap().text(), number.to_string());
+    }
+    until(|| pull.peers().is_empty()).await;
+}
+
+async fn close_reports_what_nobody_came_for(transport: Transport) {
+    let push = PushSocket::builder().linger(Duration::ZERO).build();
+    push.connect(transport.somewhere()).unwrap();
+    for _ in 0..5 {
+        soon(push.send("x")).await.unwrap();
+    }
+    let clone = push.clone();
+    assert_eq!(soon(push.close()).await.unsent, 5);
+    assert_eq!(soon(clone.close()).await.unsent, 5);
+}
+
+async fn the_endpoint_is_free_after_close(transport: Transport) {
+    let place = transport.somewhere();
+    for _ in 0..5 {
+        let pull = PullSocket::new();
+        pull.bind(&place).await.unwrap();
+        let push = PushSocket::new();
+        push.connect(&place).unwrap();
+        soon(push.send("x")).await.unwrap();
+        soon(pull.recv()).await.unwrap();
+        soon(pull.close()).await;
+    }
+}
+
+async fn the_endpoint_is_free_after_drop(transport: Transport) {
+    let place = transport.somewhere();
+    for _ in 0..5 {
+        let pull = PullSocket::new();
+        soon(async {
+            while pull.bind(&place).await.is_err() {
+                tokio::task::yield_now().await;
+            }
+        })
+        .await;
+    }
+}
+
+async fn peers_notice(transport: Transport) {
+    let pull = PullSocket::new();
+    let endpoint = pull.bind(transport.anywhere()).await.unwrap();
+    let push = PushSocket::new();
+    push.connect(&endpoint).unwrap();
+    until(|| push.peers().len() == 1 && pull.peers().len() == 1).await;
+    soon(push.close()).await;
+    until(|| pull.peers().is_empty()).await;
+    assert!(push.peers().is_empty());
+}
+
+/// Futures that wait in a socket when it is closed elsewhere.
+async fn who_waits_wakes(transport: Transport) {
+    let pull = PullSocket::new();
+    pull.bind(transport.anywhere()).await.unwrap();
+    let push = PushSocket::new();
+    push.bind(transport.anywhere()).await.unwrap();
+    let publisher = PubSocket::new();
+    publisher.bind(transport.anywhere()).await.unwrap();
+    let subscriber = SubSocket::builder().subscribe("").build();
+    subscriber.connect(transport.somewhere()).unwrap();
+    let rep = RepSocket::new();
+    rep.bind(transport.anywhere()).await.unwrap();
+    let (req, idle_req) = (ReqSocket::new(), ReqSocket::new());
+    let place = transport.anywhere();
+    let server = RepSocket::new();
+    req.connect(server.bind(place).await.unwrap()).unwrap();
+    let waiters = async {
+        let all = (
+            pull.recv(),
+            push.send("job"),
+            push.reserve(),
+            publisher.wait_for_subscribers("", 1),
+            subscriber.recv(),
+            rep.recv(),
+            req.request("asked"),
+            req.request("waits for its turn"),
+            idle_req.request("has no peer"),
+        );
+        tokio::join!(
+            all.0, all.1, all.2, all.3, all.4, all.5, all.6, all.7, all.8
+        )
+    };
+    let closing = async {
+        // The request has been sent: everybody else waits as well by then.
+        let request = server.recv().await.unwrap();
+        tokio::join!(
+            pull.close(),
+            push.close(),
+            publisher.close(),
+            subscriber.close(),
+            rep.close(),
+            req.close(),
+            idle_req.close(),
+        );
+        drop(request);
+    };
+    let (woken, ()) = soon(futures::future::join(waiters, closing)).await;
+    assert_matches!(woken.0, Err(RecvError::Closed));
+    match woken.1 {
+        Err(SendError::Closed(message)) => assert_eq!(message.text(), "job"),
+        other => panic!("{other:?}"),
+    }
+    assert_matches!(woken.2, Err(Closed));
+    assert_matches!(woken.3, Err(Closed));
+    assert_matches!(woken.4, Err(RecvError::Closed));
+    assert_matches!(woken.5, Err(RecvError::Closed));
+    assert_matches!(woken.6, Err(RequestError::Closed));
+    assert_matches!(woken.7, Err(RequestError::Closed));
+    assert_matches!(woken.8, Err(RequestError::Closed));
+}
+
+async fn nothing_works_after_close(transport: Transport) {
+    let given_back = |result: Result<(), SendError>| match result {
+        Err(SendError::Closed(message)) => message.text().into_owned(),
+        other => panic!("{other:?}"),
+    };
+    let push = PushSocket::new();
+    push.bind(transport.anywhere()).await.unwrap();
+    push.close().await;
+    assert_eq!(given_back(push.send("mine").await), "mine");
+    match push.try_send("mine") {
+        Err(TrySendError::Closed(message)) => assert_eq!(message.text(), "mine"),
+        other => panic!("{other:?}"),
+    }
+    assert_matches!(push.reserve().await, Err(Closed));
+    assert_matches!(
+        push.bind(transport.anywhere()).await,
+        Err(BindError::Closed)
+    );
+    assert_matches!(
+        push.connect(transport.somewhere()),
+        Err(ConnectError::Closed)
+    );
+    assert!(push.peers().is_empty());
+
+    let pull = PullSocket::new();
+    pull.close().await;
+    assert_matches!(pull.recv().await, Err(RecvError::Closed));
+    assert_matches!(pull.try_recv(), Err(TryRecvError::Closed));
+
+    let publisher = PubSocket::new();
+    publisher.close().await;
+    assert_eq!(given_back(publisher.send("mine").await), "mine");
+    assert_matches!(publisher.try_send("mine"), Err(TrySendError::Closed(_)));
+    assert_matches!(publisher.wait_for_subscribers("", 0).await, Err(Closed));
+
+    let subscriber = SubSocket::new();
+    subscriber.close().await;
+    assert_matches!(subscriber.recv().await, Err(RecvError::Closed));
+    assert_matches!(subscriber.subscribe(""), Err(Closed));
+    assert_matches!(subscriber.unsubscribe(""), Err(Closed));
+
+    let rep = RepSocket::new();
+    rep.close().await;
+    assert_matches!(rep.recv().await, Err(RecvError::Closed));
+    assert_eq!(given_back(rep.send("mine").await), "mine");
+
+    let req = ReqSocket::new();
+    req.close().await;
+    assert_matches!(req.request("x").await, Err(RequestError::Closed));
+    assert_eq!(given_back(req.send("mine").await), "mine");
+
+    // In the middle of a lock-step exchange, too.
+    let req = ReqSocket::new();
+    req.connect(transport.somewhere()).unwrap();
+    req.send("asked").await.unwrap();
+    let closing = tokio::spawn({
+        let req = req.clone();
+        async move { req.close().await }
+    });
+    until(|| matches!(req.connect("inproc://x"), Err(ConnectError::Closed))).await;
+    assert_matches!(soon(req.recv()).await, Err(RecvError::Closed));
+    assert_eq!(given_back(soon(req.send("mine")).await), "mine");
+    assert_matches!(soon(req.request("x")).await, Err(RequestError::Closed));
+    closing.abort();
+}
+
+async fn the_events_end(transport: Transport) {
+    let pull = PullSocket::new();
+    let mut events = pull.events();
+    pull.bind(transport.anywhere()).await.unwrap();
+    soon(pull.close()).await;
+    soon(async { while events.next().await.is_some() {} }).await;
+    assert!(soon(pull.events().next()).await.is_none());
+}
+
+/// A peer that reads late: closing waits for it.
+#[tokio::test]
+async fn close_waits_for_a_slow_reader() {
+    const MESSAGES: usize = 200;
+    let push = PushSocket::new();
+    let endpoint = push.bind("tcp://127.0.0.1:*").await.unwrap();
+    let mut slow = RawPeer::established(&endpoint, "PULL").await;
+    for _ in 0..MESSAGES {
+        soon(push.send(vec![0; 1 << 17])).await.unwrap();
+    }
+    let mut closing = Box::pin(push.close());
+    assert!(futures::FutureExt::now_or_never(&mut closing).is_none());
+    let read = async {
+        for _ in 0..MESSAGES {
+            assert_eq!(slow.message().await[0].len(), 1 << 17);
+        }
+        slow.expect_eof().await;
+        // Only now does the peer hang up.
+        drop(slow);
+    };
+    let (report, ()) = futures::future::join(soon(closing), read).await;
+    assert_eq!(report.unsent, 0);
+}
+
+/// A peer that never reads: closing ends when the time is over, and says what was left.
+#[tokio::test]
+async fn close_does_not_wait_longer_than_linger() {
+    let push = PushSocket::builder()
+        .linger(Duration::from_millis(100))
+        .build();
+    let endpoint = push.bind("tcp://127.0.0.1:*").await.unwrap();
+    let stuck = RawPeer::established(&endpoint, "PULL").await;
+    for _ in 0..300 {
+        soon(push.send(vec![0; 1 << 17])).await.unwrap();
+    }
+    let unsent = soon(push.close()).await.unsent;
+    assert!((1..300).contains(&unsent), "{unsent}");
+    drop(stuck);
+}
+
+/// A peer that said hello and no more does not hold up the end.
+#[tokio::test]
+async fn close_does_not_wait_for_a_handshake() {
+    let pull = PullSocket::new();
+    let endpoint = pull.bind("tcp://127.0.0.1:*").await.unwrap();
+    let mut half = RawPeer::connect(&endpoint).await;
+    half.expect_greeting().await;
+    soon(pull.close()).await;
+    half.rest().await;
+}

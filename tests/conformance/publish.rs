@@ -1,1 +1,273 @@
+//! Subscriptions: who gets what, from when to when.
 
+use tokio::net::TcpListener;
+use wirelark::{Message, PubSocket, SubSocket, TryRecvError};
+
+use crate::kit::raw::RawPeer;
+use crate::kit::{assert_matches, frames, ports, soon, until};
+use crate::transport::{Transport, on_every_transport};
+
+on_every_transport!(
+    a_prefix_of_the_first_frame_decides,
+    subscriptions_are_counted,
+    what_is_read_after_unsubscribing_is_wanted_still,
+    a_late_subscriber_gets_what_follows,
+    a_message_that_matches_twice_comes_once,
+    subscriptions_are_replayed_to_a_new_publisher,
+    one_subscriber_of_several_publishers,
+    a_subscriber_that_leaves_is_forgotten,
+);
+
+async fn a_prefix_of_the_first_frame_decides(transport: Transport) {
+    let publisher = PubSocket::new();
+    let endpoint = publisher.bind(transport.anywhere()).await.unwrap();
+    let weather = SubSocket::builder().subscribe("weather.").build();
+    let oslo = SubSocket::builder().subscribe("weather.oslo").build();
+    let all = SubSocket::builder().subscribe("").build();
+    let none = SubSocket::new();
+    for subscriber in [&weather, &oslo, &all, &none] {
+        subscriber.connect(&endpoint).unwrap();
+    }
+    soon(publisher.wait_for_subscribers("weather.oslo", 3))
+        .await
+        .unwrap();
+    until(|| publisher.peers().len() == 4).await;
+    for message in [
+        Message::from(["weather.oslo", "4 C"]),
+        Message::from(["weather.rome", "24 C"]),
+        Message::from(["weathe", "weather."]),
+        Message::from(""),
+        Message::from("weather."),
+        Message::from(["end", "weather.oslo"]),
+    ] {
+        publisher.send(message).await.unwrap();
+    }
+    publisher.send("weather.oslo.end").await.unwrap();
+    let texts = async |subscriber: &SubSocket| {
+        let mut texts = Vec::new();
+        while texts.last().is_none_or(|last| last != "weather.oslo.end") {
+            texts.push(soon(subscriber.recv()).await.unwrap().text().into_owned());
+        }
+        texts
+    };
+    assert_eq!(texts(&oslo).await, ["weather.oslo", "weather.oslo.end"]);
+    assert_eq!(
+        texts(&weather).await,
+        [
+            "weather.oslo",
+            "weather.rome",
+            "weather.",
+            "weather.oslo.end"
+        ]
+    );
+    assert_eq!(texts(&all).await.len(), 7);
+    assert_matches!(none.try_recv(), Err(TryRecvError::Empty));
+}
+
+/// RFC 29: as many cancellations as subscriptions.
+async fn subscriptions_are_counted(transport: Transport) {
+    let publisher = PubSocket::new();
+    let endpoint = publisher.bind(transport.anywhere()).await.unwrap();
+    let subscriber = SubSocket::new();
+    subscriber.connect(&endpoint).unwrap();
+    subscriber.subscribe("a").unwrap();
+    subscriber.subscribe("a").unwrap();
+    soon(publisher.wait_for_subscribers("a", 1)).await.unwrap();
+    subscriber.unsubscribe("a").unwrap();
+    subscriber.unsubscribe("never subscribed").unwrap();
+    // What comes behind it in order shows that the cancellation was none.
+    subscriber.subscribe("b").unwrap();
+    soon(publisher.wait_for_subscribers("b", 1)).await.unwrap();
+    publisher.send("a 1").await.unwrap();
+    assert_eq!(soon(subscriber.recv()).await.unwrap().text(), "a 1");
+    subscriber.unsubscribe("a").unwrap();
+    until(|| publisher.topics() == 1).await;
+    publisher.send("a 2").await.unwrap();
+    publisher.send("b 3").await.unwrap();
+    assert_eq!(soon(subscriber.recv()).await.unwrap().text(), "b 3");
+}
+
+/// Messages that lie ready when a subscription ends are dropped.
+async fn what_is_read_after_unsubscribing_is_wanted_still(transport: Transport) {
+    let publisher = PubSocket::new();
+    let endpoint = publisher.bind(transport.anywhere()).await.unwrap();
+    let subscriber = SubSocket::builder().subscribe("a").subscribe("b").build();
+    subscriber.connect(&endpoint).unwrap();
+    soon(publisher.wait_for_subscribers("a", 1)).await.unwrap();
+    soon(publisher.wait_for_subscribers("b", 1)).await.unwrap();
+    for text in ["a 1", "b 1", "a 2", "b 2"] {
+        publisher.send(text).await.unwrap();
+    }
+    until(|| subscriber.stats().received.messages == 4).await;
+    assert_eq!(soon(subscriber.recv()).await.unwrap().text(), "a 1");
+    subscriber.unsubscribe("a").unwrap();
+    assert_eq!(soon(subscriber.recv()).await.unwrap().text(), "b 1");
+    assert_eq!(soon(subscriber.recv()).await.unwrap().text(), "b 2");
+}
+
+async fn a_late_subscriber_gets_what_follows(transport: Transport) {
+    let publisher = PubSocket::new();
+    let endpoint = publisher.bind(transport.anywhere()).await.unwrap();
+    publisher.send("nobody hears this").await.unwrap();
+    let subscriber = SubSocket::new();
+    subscriber.connect(&endpoint).unwrap();
+    subscriber.subscribe("").unwrap();
+    soon(publisher.wait_for_subscribers("", 1)).await.unwrap();
+    publisher.send("somebody hears this").await.unwrap();
+    assert_eq!(
+        soon(subscriber.recv()).await.unwrap().text(),
+        "somebody hears this"
+    );
+}
+
+async fn a_message_that_matches_twice_comes_once(transport: Transport) {
+    let publisher = PubSocket::new();
+    let endpoint = publisher.bind(transport.anywhere()).await.unwrap();
+    let subscriber = SubSocket::builder()
+        .subscribe("")
+        .subscribe("a")
+        .subscribe("ab")
+        .build();
+    subscriber.connect(&endpoint).unwrap();
+    until(|| publisher.topics() == 3).await;
+    publisher.send("abc").await.unwrap();
+    publisher.send("end").await.unwrap();
+    assert_eq!(soon(subscriber.recv()).await.unwrap().text(), "abc");
+    assert_eq!(soon(subscriber.recv()).await.unwrap().text(), "end");
+}
+
+async fn subscriptions_are_replayed_to_a_new_publisher(transport: Transport) {
+    let place = transport.somewhere();
+    let subscriber = SubSocket::builder()
+        .subscribe("a")
+        .reconnect_interval(std::time::Duration::from_millis(10))
+        .build();
+    subscriber.connect(&place).unwrap();
+    subscriber.subscribe("gone").unwrap();
+    subscriber.subscribe("b").unwrap();
+    for round in 0..3 {
+        let publisher = PubSocket::new();
+        publisher.bind(&place).await.unwrap();
+        soon(publisher.wait_for_subscribers("a", 1)).await.unwrap();
+        soon(publisher.wait_for_subscribers("b", 1)).await.unwrap();
+        subscriber.unsubscribe("gone").unwrap();
+        until(|| publisher.topics() == 2).await;
+        publisher.send(format!("b {round}")).await.unwrap();
+        let message = soon(subscriber.recv()).await.unwrap();
+        assert_eq!(message.text(), format!("b {round}"));
+        assert_eq!(soon(publisher.close()).await.unsent, 0);
+    }
+}
+
+async fn one_subscriber_of_several_publishers(transport: Transport) {
+    let subscriber = SubSocket::builder().subscribe("a").build();
+    let mut publishers = Vec::new();
+    for _ in 0..3 {
+        let publisher = PubSocket::new();
+        let endpoint = publisher.bind(transport.anywhere()).await.unwrap();
+        subscriber.connect(&endpoint).unwrap();
+        publishers.push(publisher);
+    }
+    let mut got = Vec::new();
+    for (number, publisher) in publishers.iter().enumerate() {
+        soon(publisher.wait_for_subscribers("a", 1)).await.unwrap();
+        publisher.send(format!("a {number}")).await.unwrap();
+        got.push(soon(subscriber.recv()).await.unwrap().text().into_owned());
+    }
+    assert_eq!(got, ["a 0", "a 1", "a 2"]);
+    subscriber.subscribe("to all of them").unwrap();
+    for publisher in &publishers {
+        soon(publisher.wait_for_subscribers("to all of them", 1))
+            .await
+            .unwrap();
+    }
+}
+
+async fn a_subscriber_that_leaves_is_forgotten(transport: Transport) {
+    let publisher = PubSocket::new();
+    let endpoint = publisher.bind(transport.anywhere()).await.unwrap();
+    let subscriber = SubSocket::builder().subscribe("a").subscribe("b").build();
+    subscriber.connect(&endpoint).unwrap();
+    until(|| publisher.topics() == 2).await;
+    soon(subscriber.close()).await;
+    until(|| publisher.topics() == 0 && publisher.peers().is_empty()).await;
+    publisher.send("a").await.unwrap();
+    assert_eq!(publisher.stats().dropped, 0);
+}
+
+/// A publisher that does not filter, as old ones may not: the subscriber does.
+#[tokio::test]
+async fn a_subscriber_filters_on_its_own_side() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let subscriber = SubSocket::builder().subscribe("a").build();
+    subscriber.connect(listener.local_addr().unwrap()).unwrap();
+    let mut publisher = RawPeer::accept(&listener).await;
+    publisher.greet().await;
+    publisher.ready("PUB").await;
+    let request = publisher.frame().await;
+    assert!(request.is("SUBSCRIBE"), "{request:?}");
+    assert_eq!(&request.body[10..], b"a");
+    publisher.send(frames::message(["b", "unwanted"])).await;
+    publisher.send(frames::message(["", "unwanted"])).await;
+    publisher.send(frames::message(["ab", "wanted"])).await;
+    assert_eq!(
+        soon(subscriber.recv()).await.unwrap(),
+        Message::from(["ab", "wanted"])
+    );
+    assert_matches!(subscriber.try_recv(), Err(TryRecvError::Empty));
+}
+
+/// To a peer of ZMTP 3.0 subscriptions are messages.
+#[tokio::test]
+async fn subscriptions_in_the_form_of_zmtp_3_0() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let subscriber = SubSocket::builder().subscribe("a").build();
+    subscriber.connect(listener.local_addr().unwrap()).unwrap();
+    let mut publisher = RawPeer::accept(&listener).await;
+    publisher.send(frames::greeting(3, 0, "NULL")).await;
+    publisher.expect_greeting().await;
+    publisher.ready("XPUB").await;
+    assert_eq!(publisher.message().await, [b"\x01a"]);
+    subscriber.unsubscribe("a").unwrap();
+    assert_eq!(publisher.message().await, [b"\0a"]);
+}
+
+/// A subscriber that stops reading loses messages; a lively one and the publisher do not notice.
+#[tokio::test]
+async fn a_subscriber_that_does_not_read() {
+    let publisher = PubSocket::builder().send_hwm(10).build();
+    let endpoint = publisher.bind("tcp://127.0.0.1:*").await.unwrap();
+    let mut stuck = RawPeer::established(&endpoint, "SUB").await;
+    stuck.send(frames::command("SUBSCRIBE", "")).await;
+    let lively = SubSocket::builder().subscribe("").build();
+    lively.connect(&endpoint).unwrap();
+    soon(publisher.wait_for_subscribers("", 2)).await.unwrap();
+    let body = vec![0; 1 << 16];
+    let mut sent = 0_u64;
+    while publisher.stats().dropped < 100 {
+        publisher.send(body.clone()).await.unwrap();
+        assert_eq!(soon(lively.recv()).await.unwrap().byte_len(), 1 << 16);
+        sent += 1;
+    }
+    let dropped: u64 = publisher.peers().iter().map(|peer| peer.dropped).sum();
+    assert_eq!(dropped, 100);
+    assert_eq!(lively.stats().received.messages, sent);
+    // What the stuck one does get is whole.
+    for _ in 0..sent - 100 {
+        assert_eq!(stuck.message().await, [body.as_slice()]);
+    }
+}
+
+/// More subscriptions than the queue of a peer may hold messages, before the peer is there.
+#[tokio::test]
+async fn no_subscription_is_lost_to_a_water_mark() {
+    let place = format!("tcp://127.0.0.1:{}", ports::free());
+    let subscriber = SubSocket::new();
+    subscriber.connect(&place).unwrap();
+    for number in 0..5_000 {
+        subscriber.subscribe(format!("topic {number:04}")).unwrap();
+    }
+    let publisher = PubSocket::new();
+    publisher.bind(&place).await.unwrap();
+    until(|| publisher.topics() == 5_000).await;
+}

@@ -1,1 +1,166 @@
+//! REP: every request knows its way home.
 
+use wirelark::{Event, RepSocket, ReplyError, ReqSocket};
+
+use crate::kit::raw::RawPeer;
+use crate::kit::{assert_matches, frames, soon, until, wait_for};
+use crate::transport::{Transport, on_every_transport};
+
+on_every_transport!(
+    answers_out_of_order,
+    answers_from_other_tasks,
+    an_answer_to_somebody_who_left,
+    an_unanswered_request_holds_up_nobody,
+);
+
+async fn answers_out_of_order(transport: Transport) {
+    let rep = RepSocket::new();
+    let endpoint = rep.bind(transport.anywhere()).await.unwrap();
+    let clients: Vec<_> = (0..5)
+        .map(|number| {
+            let req = ReqSocket::new();
+            req.connect(&endpoint).unwrap();
+            tokio::spawn(async move {
+                let reply = req.request(number.to_string()).await.unwrap();
+                assert_eq!(reply.text(), format!("re: {number}"));
+            })
+        })
+        .collect();
+    let mut requests = Vec::new();
+    for _ in 0..5 {
+        requests.push(soon(rep.recv()).await.unwrap());
+    }
+    while let Some(request) = requests.pop() {
+        let answer = format!("re: {}", request.text());
+        request.reply(answer).await.unwrap();
+    }
+    for client in clients {
+        soon(client).await.unwrap();
+    }
+}
+
+async fn answers_from_other_tasks(transport: Transport) {
+    let rep = RepSocket::new();
+    let endpoint = rep.bind(transport.anywhere()).await.unwrap();
+    tokio::spawn(async move {
+        while let Ok(request) = rep.recv().await {
+            let (question, reply) = request.into_parts();
+            tokio::spawn(async move {
+                tokio::task::yield_now().await;
+                reply.send(question).await.unwrap();
+            });
+        }
+    });
+    let clients: Vec<_> = (0..10)
+        .map(|client| {
+            let req = ReqSocket::new();
+            req.connect(&endpoint).unwrap();
+            tokio::spawn(async move {
+                for number in 0..50 {
+                    let question = format!("{client}/{number}");
+                    let reply = req.request(question.as_str()).await.unwrap();
+                    assert_eq!(reply.text(), question);
+                }
+            })
+        })
+        .collect();
+    for client in clients {
+        soon(client).await.unwrap();
+    }
+}
+
+async fn an_answer_to_somebody_who_left(transport: Transport) {
+    let rep = RepSocket::new();
+    let mut events = rep.events();
+    let endpoint = rep.bind(transport.anywhere()).await.unwrap();
+    let req = ReqSocket::new();
+    req.connect(&endpoint).unwrap();
+    soon(req.send("question")).await.unwrap();
+    let request = soon(rep.recv()).await.unwrap();
+    soon(req.close()).await;
+    wait_for(&mut events, |event| {
+        matches!(event, Event::Disconnected { .. })
+    })
+    .await;
+    match request.reply(["the", "answer"]).await {
+        Err(ReplyError::PeerGone(answer)) => assert_eq!(answer.len(), 2),
+        other => panic!("{other:?}"),
+    }
+    // In lock-step it is dropped, as in libzmq, and the next one is served.
+    let req = ReqSocket::new();
+    req.connect(&endpoint).unwrap();
+    let client = tokio::spawn(async move { req.request("next").await });
+    assert_eq!(soon(rep.recv()).await.unwrap().text(), "next");
+    rep.send("fine").await.unwrap();
+    assert_eq!(soon(client).await.unwrap().unwrap().text(), "fine");
+}
+
+async fn an_unanswered_request_holds_up_nobody(transport: Transport) {
+    let rep = RepSocket::new();
+    let endpoint = rep.bind(transport.anywhere()).await.unwrap();
+    let waiting = ReqSocket::new();
+    waiting.connect(&endpoint).unwrap();
+    soon(waiting.send("ignored")).await.unwrap();
+    let ignored = soon(rep.recv()).await.unwrap();
+    let req = ReqSocket::new();
+    req.connect(&endpoint).unwrap();
+    for _ in 0..10 {
+        let answer = async {
+            let request = rep.recv().await.unwrap();
+            request.reply("fine").await.unwrap();
+        };
+        let (reply, ()) = soon(futures::future::join(req.request("served"), answer)).await;
+        assert_eq!(reply.unwrap().text(), "fine");
+    }
+    ignored.reply("at last").await.unwrap();
+    assert_eq!(soon(waiting.recv()).await.unwrap().text(), "at last");
+}
+
+/// The answer of the request received last is for `send`; after that there is nothing to reply to.
+#[tokio::test]
+async fn a_request_is_answered_once() {
+    let rep = RepSocket::new();
+    let endpoint = rep.bind("tcp://127.0.0.1:*").await.unwrap();
+    let mut peer = RawPeer::established(&endpoint, "DEALER").await;
+    peer.send(frames::message(["id", "", "question"])).await;
+    let request = soon(rep.recv()).await.unwrap();
+    rep.send("by send").await.unwrap();
+    assert_matches!(
+        request.reply("by reply").await,
+        Err(ReplyError::PeerGone(_))
+    );
+    assert_eq!(peer.message().await, [&b"id"[..], b"", b"by send"]);
+    peer.send(frames::message(["", "next"])).await;
+    let request = soon(rep.recv()).await.unwrap();
+    request.reply("by reply").await.unwrap();
+    assert_matches!(rep.send("by send").await, Err(_));
+    assert_eq!(peer.message().await, [&b""[..], b"by reply"]);
+}
+
+/// A peer that asks without reading its answers gets no more than its queue holds, and the error
+/// gives the answer back.
+#[tokio::test]
+async fn a_peer_that_does_not_read_its_answers() {
+    let rep = RepSocket::builder().send_hwm(4).build();
+    let endpoint = rep.bind("tcp://127.0.0.1:*").await.unwrap();
+    let mut peer = RawPeer::established(&endpoint, "DEALER").await;
+    until(|| rep.peers().len() == 1).await;
+    let answer = vec![0; 1 << 18];
+    let mut answered = 0;
+    let full = loop {
+        peer.send(frames::message(["", "question"])).await;
+        let request = soon(rep.recv()).await.unwrap();
+        match request.reply(answer.clone()).await {
+            Ok(()) => answered += 1,
+            Err(error) => break error,
+        }
+    };
+    match full {
+        ReplyError::Full(message) => assert_eq!(message.byte_len(), 1 << 18),
+        other => panic!("{other:?}"),
+    }
+    assert_eq!(rep.stats().dropped, 1);
+    for _ in 0..answered {
+        assert_eq!(peer.message().await, [&b""[..], &answer]);
+    }
+}

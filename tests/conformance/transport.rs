@@ -41,28 +41,30 @@ impl Transport {
     }
 }
 
-/// Makes tests of async functions that take a [`Transport`]: one for each transport.
+/// Makes tests of async functions that take a [`Transport`]: one for each transport on one thread,
+/// and one for each on several.
 macro_rules! on_every_transport {
     ($($check:ident),+ $(,)?) => {
-        mod tcp {
-            $(#[tokio::test]
-            async fn $check() {
-                super::$check(crate::transport::Transport::Tcp).await;
-            })+
-        }
+        $crate::transport::on_every_transport!(@ tcp Tcp $($check)+);
+        $crate::transport::on_every_transport!(@ ipc Ipc $($check)+);
+        $crate::transport::on_every_transport!(@ inproc Inproc $($check)+);
+    };
+    (@ $module:ident $transport:ident $($check:ident)+) => {
+        mod $module {
+            mod one_thread {
+                $(#[tokio::test(flavor = "current_thread")]
+                async fn $check() {
+                    super::super::$check($crate::transport::Transport::$transport).await;
+                })+
+            }
 
-        mod ipc {
-            $(#[tokio::test]
-            async fn $check() {
-                super::$check(crate::transport::Transport::Ipc).await;
-            })+
-        }
-
-        mod inproc {
-            $(#[tokio::test]
-            async fn $check() {
-                super::$check(crate::transport::Transport::Inproc).await;
-            })+
+            mod threads {
+                $(#[tokio::test(flavor = "multi_thread", worker_threads = 3)]
+                async fn $check() {
+                    let transport = $crate::transport::Transport::$transport;
+                    tokio::spawn(super::super::$check(transport)).await.unwrap();
+                })+
+            }
         }
     };
 }
