@@ -29,6 +29,8 @@ struct State {
     round: VecDeque<Token>,
     /// Messages whose peer went away before any byte of them was written; they go first.
     orphans: VecDeque<Batch>,
+    /// Whether the line knows that orphans wait for the next peer with room.
+    homeless: bool,
 }
 
 #[derive(Debug)]
@@ -66,7 +68,7 @@ impl RoundRobin {
         let listener: Arc<dyn Listener> = Arc::clone(self) as Arc<dyn Listener>;
         pipe.produce_for(listener, token);
         state.round.push_back(token);
-        state.rehome();
+        state.rehome(&self.line);
         drop(state);
         self.line.wake_one();
     }
@@ -85,7 +87,7 @@ impl RoundRobin {
         state
             .orphans
             .extend(unwritten.into_iter().filter(|batch| !batch.is_empty()));
-        state.rehome();
+        state.rehome(&self.line);
         0
     }
 
@@ -150,7 +152,7 @@ impl RoundRobin {
             orphan.push(&[], message, 0);
             let mut state = self.state.lock();
             state.orphans.push_back(orphan);
-            state.rehome();
+            state.rehome(&self.line);
         }
     }
 
@@ -195,8 +197,12 @@ impl Drop for Reserved {
 }
 
 impl Listener for RoundRobin {
+    /// Lock order: this may come from a receiving pattern of the same process that is locked, and
+    /// locks this one. Sending wakes a receiving pattern's line, but never locks the pattern.
     fn signal(&self, token: Token, _: Signal) {
-        self.line.signal(token);
+        if self.line.signal(token) {
+            self.state.lock().collect(&self.line);
+        }
     }
 }
 
@@ -215,7 +221,7 @@ impl State {
             }
         });
         if returned {
-            self.rehome();
+            self.rehome(line);
         }
     }
 
@@ -265,8 +271,22 @@ impl State {
         None
     }
 
-    /// Hands orphans to peers that have room.
-    fn rehome(&mut self) {
+    /// Hands orphans to peers that have room. Those that are left go to the next peer that
+    /// signals, whether or not anybody sends.
+    fn rehome(&mut self, line: &Line) {
+        self.hand_out();
+        let homeless = !self.orphans.is_empty();
+        if homeless != self.homeless {
+            self.homeless = homeless;
+            line.set_urgent(homeless);
+            if homeless {
+                // Somebody may have signalled just before.
+                self.collect(line);
+            }
+        }
+    }
+
+    fn hand_out(&mut self) {
         while let Some(mut orphans) = self.orphans.pop_front() {
             while let Some(message) = orphans.peek().is_some().then(|| orphans.pop()).flatten() {
                 if self.serve(|pipe| pipe.push(&[], &message)).is_none() {
