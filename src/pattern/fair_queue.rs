@@ -13,7 +13,7 @@ use super::slots::Slots;
 use crate::message::Message;
 use crate::pipe::sync::{Arc, Mutex};
 use crate::pipe::wake::{Listener, Signal, Ticket, Token};
-use crate::pipe::{Load, Pipe, Take};
+use crate::pipe::{Load, Pipe, Take, Tenure};
 use crate::wire::batch::{Batch, First};
 
 /// See the [module](self).
@@ -42,6 +42,8 @@ pub(crate) struct Load64 {
 struct Peer {
     id: PeerId,
     pipe: Arc<Pipe>,
+    /// None until the pipe knows us.
+    tenure: Option<Tenure>,
     /// What was taken from the pipe and is not read yet.
     batch: Batch,
     /// What was taken, and still counts against the pipe's bounds.
@@ -67,21 +69,23 @@ impl FairQueue {
 
     /// Takes part in the round from now on.
     pub(crate) fn attach(self: &Arc<Self>, id: PeerId, pipe: Arc<Pipe>) {
-        let token = {
-            let mut state = self.state.lock();
-            if self.line.is_closed() {
-                return;
-            }
-            state.peers.insert(Peer {
-                id,
-                pipe: Arc::clone(&pipe),
-                batch: Batch::default(),
-                held: Load::default(),
-                in_round: false,
-            })
-        };
+        let mut state = self.state.lock();
+        if self.line.is_closed() {
+            return;
+        }
+        let token = state.peers.insert(Peer {
+            id,
+            pipe: Arc::clone(&pipe),
+            tenure: None,
+            batch: Batch::default(),
+            held: Load::default(),
+            in_round: false,
+        });
         let listener: Arc<dyn Listener> = Arc::clone(self) as Arc<dyn Listener>;
-        pipe.consume_for(listener, token);
+        let tenure = pipe.consume_for(listener, token);
+        if let Some(peer) = state.peers.get_mut(token) {
+            peer.tenure = Some(tenure);
+        }
     }
 
     /// Drops a peer together with everything of its that has not been read.
@@ -219,7 +223,10 @@ enum Refill {
 impl Peer {
     fn refill(&mut self) -> Refill {
         self.release();
-        match self.pipe.take() {
+        let Some(tenure) = self.tenure else {
+            return Refill::Over;
+        };
+        match self.pipe.take_in(tenure) {
             Take::Batch(batch) => {
                 self.held = Load {
                     messages: batch.messages(),
@@ -258,7 +265,9 @@ impl Peer {
             bytes: self.held.bytes.saturating_sub(self.batch.bytes()),
         };
         if used.messages > 0 || used.bytes > 0 {
-            self.pipe.release(used);
+            if let Some(tenure) = self.tenure {
+                self.pipe.release_in(tenure, used);
+            }
             self.held = Load {
                 messages: self.batch.messages(),
                 bytes: self.batch.bytes(),

@@ -101,7 +101,8 @@ impl FanOut {
         }
         drop(state);
         let listener: Arc<dyn Listener> = Arc::clone(self) as Arc<dyn Listener>;
-        pipe.consume_for(listener, token);
+        // A subscriber's pipe has one consumer, for its whole life.
+        let _ = pipe.consume_for(listener, token);
     }
 
     /// Forgets a peer and its subscriptions.

@@ -20,6 +20,8 @@ pub(crate) mod fair_queue;
 pub(crate) mod fan_out;
 pub(crate) mod interest;
 mod line;
+#[cfg(all(test, pipe_loom))]
+mod loom;
 pub(crate) mod replies;
 pub(crate) mod requests;
 pub(crate) mod round_robin;

@@ -266,8 +266,8 @@ impl LinkEnd {
             side.outbound.close(CloseReason::Done);
             return Vec::new();
         }
-        let unwritten = side.outbound.drain();
+        // In this order: what is sent meanwhile is refused instead of forgotten.
         side.outbound.close(CloseReason::Lost);
-        unwritten
+        side.outbound.drain()
     }
 }

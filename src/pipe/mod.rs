@@ -15,24 +15,21 @@
 //!
 //! Lock order: a pattern's lock, then one pipe's lock. A pipe calls nobody while it is locked.
 
+#[cfg(all(test, pipe_loom))]
+pub(crate) mod loom;
+mod state;
 pub(crate) mod sync;
 pub(crate) mod wake;
 
-use std::collections::VecDeque;
 use std::task::{Context, Poll};
 
 use crate::fault::PeerFault;
 use crate::message::Message;
 use crate::options::Capacity;
 use crate::wire::batch::Batch;
+use state::State;
 use sync::{Arc, Mutex};
-use wake::{End, Listener, Signal, Token};
-
-/// Encoded bytes after which a batch takes no further message.
-///
-/// One write of 64 KiB costs the least per byte on loopback: 16 KiB and 256 KiB both move half as
-/// many messages per second.
-const BATCH_BYTES: usize = 64 * 1024;
+use wake::{Listener, Signal, Token};
 
 /// A chunk from a connection that is shorter than this is copied, so that a few queued bytes never
 /// pin a read buffer.
@@ -43,6 +40,17 @@ const COPY_CHUNK: usize = 2 * 1024;
 pub(crate) struct Load {
     pub(crate) messages: usize,
     pub(crate) bytes: usize,
+}
+
+impl Load {
+    fn of<'a>(batches: impl IntoIterator<Item = &'a Batch>) -> Self {
+        batches
+            .into_iter()
+            .fold(Self::default(), |sum, batch| Self {
+                messages: sum.messages + batch.messages(),
+                bytes: sum.bytes + batch.bytes(),
+            })
+    }
 }
 
 /// Why a pipe takes no more.
@@ -66,6 +74,11 @@ impl CloseReason {
         matches!(self, Self::Done | Self::Lost)
     }
 }
+
+/// One consumer's time at a pipe. A pipe that outlives its connection has several consumers, one
+/// after the other, and the earlier ones may still hold what they took.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Tenure(u64);
 
 /// Why a message was not accepted.
 #[derive(Debug)]
@@ -98,36 +111,10 @@ pub(crate) struct Pipe {
     share_above: usize,
 }
 
-#[derive(Debug)]
-struct State {
-    queue: VecDeque<Batch>,
-    /// A buffer to grow the next batch in.
-    spare: Option<Vec<u8>>,
-    /// Queued, or taken and not released yet.
-    used: Load,
-    /// Places promised to senders that have not filled them yet.
-    reserved: usize,
-    capacity: Capacity,
-    closed: Option<CloseReason>,
-    producer: End,
-    consumer: End,
-    passed: Passed,
-}
-
 impl Pipe {
     pub(crate) fn new(capacity: Capacity, share_above: usize) -> Arc<Self> {
         Arc::new(Self {
-            state: Mutex::new(State {
-                queue: VecDeque::new(),
-                spare: None,
-                used: Load::default(),
-                reserved: 0,
-                capacity,
-                closed: None,
-                producer: End::default(),
-                consumer: End::default(),
-                passed: Passed::default(),
-            }),
+            state: Mutex::new(State::new(capacity)),
             share_above,
         })
     }
@@ -255,8 +242,9 @@ impl Pipe {
 
     // ---- consumer -------------------------------------------------------------------------
 
-    /// The consuming end belongs to `listener`, which hears of what is there already.
-    pub(crate) fn consume_for(&self, listener: Arc<dyn Listener>, token: Token) {
+    /// The consuming end belongs to `listener`, which hears of what is there already, until its
+    /// tenure [ends](Self::leave).
+    pub(crate) fn consume_for(&self, listener: Arc<dyn Listener>, token: Token) -> Tenure {
         let mut state = self.state.lock();
         state.consumer.listen(listener, token);
         state.consumer.wait();
@@ -266,13 +254,24 @@ impl Pipe {
         } else {
             None
         };
+        let tenure = state.tenure;
         drop(state);
         perform(wake);
+        tenure
     }
 
-    /// The consumer is gone; what it has not taken stays for the next one.
+    /// The consumer's tenure is over: what it has not taken stays for the next one, and what it
+    /// has taken counts no more. It is told, and finds the pipe closed.
     pub(crate) fn leave(&self) {
-        self.state.lock().consumer.leave();
+        let mut state = self.state.lock();
+        let consumer = state.consumer.closed(Signal::Readable);
+        state.consumer.leave();
+        state.tenure.0 = state.tenure.0.wrapping_add(1);
+        state.used = Load::of(&state.queue);
+        let producer = state.drained();
+        drop(state);
+        perform(consumer);
+        perform(producer);
     }
 
     /// The consumer is this task, which will hear of the pipe's end even while it does not wait.
@@ -290,6 +289,19 @@ impl Pipe {
     /// [released](Self::release). A consumer that finds nothing is told of the next message.
     pub(crate) fn take(&self) -> Take {
         let mut state = self.state.lock();
+        let take = state.take();
+        if matches!(take, Take::Empty) {
+            state.consumer.wait();
+        }
+        take
+    }
+
+    /// As [`take`](Self::take), for a consumer whose tenure may have ended.
+    pub(crate) fn take_in(&self, tenure: Tenure) -> Take {
+        let mut state = self.state.lock();
+        if state.tenure != tenure {
+            return Take::Closed(CloseReason::Lost);
+        }
         let take = state.take();
         if matches!(take, Take::Empty) {
             state.consumer.wait();
@@ -327,6 +339,18 @@ impl Pipe {
         perform(wake);
     }
 
+    /// As [`release`](Self::release), for a consumer whose tenure may have ended: then nothing of
+    /// what it took counts any more.
+    pub(crate) fn release_in(&self, tenure: Tenure, load: Load) {
+        let mut state = self.state.lock();
+        if state.tenure != tenure {
+            return;
+        }
+        let wake = state.release(load);
+        drop(state);
+        perform(wake);
+    }
+
     /// Puts back, in front, what was taken and could not be delivered.
     pub(crate) fn put_back(&self, batch: Batch) {
         if batch.is_empty() {
@@ -351,7 +375,7 @@ impl Pipe {
         let mut state = self.state.lock();
         state.spare = None;
         if state.queue.is_empty() {
-            state.queue = VecDeque::new();
+            state.queue = std::collections::VecDeque::new();
         }
     }
 
@@ -380,10 +404,7 @@ impl Pipe {
     pub(crate) fn drain(&self) -> Vec<Batch> {
         let mut state = self.state.lock();
         let batches: Vec<Batch> = state.queue.drain(..).collect();
-        let load = batches.iter().fold(Load::default(), |sum, batch| Load {
-            messages: sum.messages + batch.messages(),
-            bytes: sum.bytes + batch.bytes(),
-        });
+        let load = Load::of(&batches);
         let wake = state.release(load);
         drop(state);
         perform(wake);
@@ -419,93 +440,5 @@ impl Pipe {
 fn perform(wake: Option<wake::Wake>) {
     if let Some(wake) = wake {
         wake.perform();
-    }
-}
-
-impl State {
-    #[inline]
-    fn check_room(&mut self) -> Result<(), PushError> {
-        if self.closed.is_some() {
-            return Err(PushError::Closed);
-        }
-        let taken = self.used.messages.saturating_add(self.reserved);
-        if taken >= self.capacity.messages || self.used.bytes >= self.capacity.bytes {
-            self.producer.wait();
-            return Err(PushError::Full);
-        }
-        Ok(())
-    }
-
-    const fn room(&self) -> Load {
-        let taken = self.used.messages.saturating_add(self.reserved);
-        Load {
-            messages: self.capacity.messages.saturating_sub(taken),
-            bytes: self.capacity.bytes.saturating_sub(self.used.bytes),
-        }
-    }
-
-    /// Lets `put` append to the batch that is open.
-    #[inline]
-    fn append(&mut self, put: impl FnOnce(&mut Batch)) -> Option<wake::Wake> {
-        let open = self
-            .queue
-            .back()
-            .is_some_and(|batch| batch.is_open(BATCH_BYTES));
-        if !open {
-            let buffer = self.spare.take().unwrap_or_default();
-            self.queue.push_back(Batch::in_buffer(buffer));
-        }
-        let batch = self.queue.back_mut()?;
-        let before = Load {
-            messages: batch.messages(),
-            bytes: batch.bytes(),
-        };
-        put(batch);
-        let added = Load {
-            messages: batch.messages() - before.messages,
-            bytes: batch.bytes() - before.bytes,
-        };
-        self.count(added);
-        self.consumer.changed(Signal::Readable)
-    }
-
-    #[inline]
-    const fn count(&mut self, added: Load) {
-        self.used.messages += added.messages;
-        self.used.bytes += added.bytes;
-        self.passed.messages += added.messages as u64;
-        self.passed.bytes += added.bytes as u64;
-    }
-
-    fn take(&mut self) -> Take {
-        if let Some(reason) = &self.closed {
-            if self.queue.is_empty() || !reason.delivers() {
-                return Take::Closed(reason.clone());
-            }
-        }
-        match self.queue.pop_front() {
-            Some(batch) => Take::Batch(batch),
-            None => Take::Empty,
-        }
-    }
-
-    fn release(&mut self, load: Load) -> Option<wake::Wake> {
-        self.used.messages = self.used.messages.saturating_sub(load.messages);
-        self.used.bytes = self.used.bytes.saturating_sub(load.bytes);
-        self.drained()
-    }
-
-    /// The producer's wake-up, when it waits and half of the capacity is free again.
-    fn drained(&mut self) -> Option<wake::Wake> {
-        if !self.producer.is_waiting() {
-            return None;
-        }
-        let taken = self.used.messages.saturating_add(self.reserved);
-        let low = taken <= self.capacity.messages / 2 && self.used.bytes <= self.capacity.bytes / 2;
-        if low {
-            self.producer.changed(Signal::Writable)
-        } else {
-            None
-        }
     }
 }

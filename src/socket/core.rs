@@ -96,6 +96,10 @@ impl Core {
             };
             self.pattern.forget(id);
             let keeps_outbound = newcomer.standing;
+            if keeps_outbound {
+                // What is sent from here on is for whoever comes next.
+                newcomer.pipes.outbound.leave();
+            }
             let unwritten = Vec::new();
             self.depart(
                 id,

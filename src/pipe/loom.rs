@@ -1,0 +1,129 @@
+//! Models of a pipe between two tasks, as between a session and a session: `loom` runs them under
+//! every interleaving of their threads, on the shipped code. A lost wake-up is a deadlock there.
+//!
+//! CONTRIBUTING.md has the command. The models of pipes under patterns are in `pattern/loom.rs`.
+
+use std::future::poll_fn;
+
+use loom::future::block_on;
+use loom::thread;
+
+use super::sync::Arc;
+use super::{CloseReason, Load, Pipe, Take};
+use crate::message::Message;
+use crate::options::Capacity;
+use crate::wire::batch::Batch;
+
+/// Runs a model under every interleaving with up to three preemptions, which is where nearly all
+/// mistakes of this kind show.
+pub(crate) fn model(body: impl Fn() + Sync + Send + 'static) {
+    let mut builder = loom::model::Builder::new();
+    builder.preemption_bound = Some(3);
+    builder.check(body);
+}
+
+/// A pipe that holds this many messages.
+pub(crate) fn pipe(messages: usize) -> Arc<Pipe> {
+    let bytes = usize::MAX;
+    Pipe::new(Capacity { messages, bytes }, 0)
+}
+
+/// What a session hands over: one message, as it was read.
+pub(crate) fn chunk() -> Batch {
+    Batch::copied(&[0, 1, b'x'], 1)
+}
+
+/// Takes like a session that writes: how many messages, or `None` when the pipe has ended.
+pub(crate) fn write_some(pipe: &Pipe) -> Option<usize> {
+    match block_on(poll_fn(|cx| pipe.poll_take(cx))) {
+        Take::Batch(batch) => Some(batch.messages()),
+        Take::Empty | Take::Closed(_) => None,
+    }
+}
+
+/// Reads like a session: waits for room, then hands over one message. `false` when the pipe has
+/// ended.
+pub(crate) fn read_some(pipe: &Pipe) -> bool {
+    block_on(poll_fn(|cx| pipe.poll_room(cx))).is_ok() && pipe.push_chunk(chunk()).is_ok()
+}
+
+#[test]
+fn an_item_wakes_the_consumer() {
+    model(|| {
+        let pipe = pipe(2);
+        let producer = Arc::clone(&pipe);
+        let thread = thread::spawn(move || {
+            producer.push(&[], &Message::from("a")).unwrap();
+            producer.push(&[], &Message::from("b")).unwrap();
+        });
+        let mut taken = 0;
+        while taken < 2 {
+            taken += write_some(&pipe).unwrap();
+        }
+        thread.join().unwrap();
+        assert_eq!(pipe.load(), Load::default());
+    });
+}
+
+#[test]
+fn room_wakes_the_producer() {
+    model(|| {
+        let pipe = pipe(1);
+        let producer = Arc::clone(&pipe);
+        let thread = thread::spawn(move || {
+            for _ in 0..3 {
+                assert!(read_some(&producer));
+            }
+        });
+        let mut taken = 0;
+        while taken < 3 {
+            taken += write_some(&pipe).unwrap();
+        }
+        thread.join().unwrap();
+    });
+}
+
+#[test]
+fn the_end_wakes_a_waiting_consumer_after_the_last_message() {
+    model(|| {
+        let pipe = pipe(2);
+        let producer = Arc::clone(&pipe);
+        let thread = thread::spawn(move || {
+            producer.push(&[], &Message::from("a")).unwrap();
+            producer.close(CloseReason::Done);
+        });
+        let mut taken = 0;
+        while let Some(messages) = write_some(&pipe) {
+            taken += messages;
+        }
+        assert_eq!(taken, 1);
+        thread.join().unwrap();
+    });
+}
+
+#[test]
+fn the_end_wakes_a_waiting_producer() {
+    model(|| {
+        let pipe = pipe(1);
+        assert!(read_some(&pipe));
+        let producer = Arc::clone(&pipe);
+        let thread = thread::spawn(move || assert!(!read_some(&producer)));
+        pipe.close(CloseReason::Lost);
+        thread.join().unwrap();
+    });
+}
+
+#[test]
+fn raising_the_bounds_wakes_the_producer() {
+    model(|| {
+        let pipe = pipe(1);
+        assert!(read_some(&pipe));
+        let producer = Arc::clone(&pipe);
+        let thread = thread::spawn(move || assert!(read_some(&producer)));
+        pipe.set_capacity(Capacity {
+            messages: 2,
+            bytes: usize::MAX,
+        });
+        thread.join().unwrap();
+    });
+}
