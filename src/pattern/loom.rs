@@ -30,12 +30,13 @@ fn once<T>(mut poll: impl FnMut(&mut Context<'_>) -> Poll<T>) -> Poll<T> {
     block_on(poll_fn(|cx| Poll::Ready(poll(cx))))
 }
 
+fn pop(_: PeerId, batch: &mut Batch) -> Option<Message> {
+    batch.pop()
+}
+
 fn receive(queue: &FairQueue) -> Option<Message> {
     let mut ticket = Ticket::default();
-    match block_on(poll_fn(|cx| queue.poll_next(cx, &mut ticket, None))) {
-        Next::Message(_, message) => Some(message),
-        Next::Empty | Next::Closed => None,
-    }
+    block_on(poll_fn(|cx| queue.poll_next(cx, &mut ticket, pop)))
 }
 
 fn send(robin: &RoundRobin) -> bool {
@@ -70,7 +71,7 @@ fn robin_with(pipe: &Arc<Pipe>) -> Arc<RoundRobin> {
 
 #[test]
 fn one_receiver_hears_of_two_peers() {
-    model(|| {
+    model(2, || {
         let (first, second) = (pipe(2), pipe(2));
         let queue = queue_with(&first);
         queue.attach(SECOND, Arc::clone(&second));
@@ -78,14 +79,16 @@ fn one_receiver_hears_of_two_peers() {
             [first, second].map(|pipe| thread::spawn(move || assert!(read_some(&pipe))));
         assert!(receive(&queue).is_some());
         assert!(receive(&queue).is_some());
-        producers.map(|thread| thread.join().unwrap());
+        producers
+            .into_iter()
+            .for_each(|thread| thread.join().unwrap());
         queue.close();
     });
 }
 
 #[test]
 fn two_receivers_share_what_one_peer_signals_once() {
-    model(|| {
+    model(2, || {
         let pipe = pipe(2);
         let queue = queue_with(&pipe);
         let other = Arc::clone(&queue);
@@ -103,7 +106,7 @@ fn two_receivers_share_what_one_peer_signals_once() {
 
 #[test]
 fn a_receiver_that_reads_lets_the_session_read_on() {
-    model(|| {
+    model(3, || {
         let pipe = pipe(1);
         let queue = queue_with(&pipe);
         let session = thread::spawn(move || {
@@ -119,13 +122,13 @@ fn a_receiver_that_reads_lets_the_session_read_on() {
 
 #[test]
 fn a_receiver_that_gives_up_passes_its_wake_up_on() {
-    model(|| {
+    model(2, || {
         let pipe = pipe(2);
         let queue = queue_with(&pipe);
         let (fickle, again) = (Arc::clone(&queue), Arc::clone(&pipe));
         let fickle = thread::spawn(move || {
             let mut ticket = Ticket::default();
-            let got = once(|cx| fickle.poll_next(cx, &mut ticket, None));
+            let got = once(|cx| fickle.poll_next(cx, &mut ticket, pop));
             fickle.leave(&mut ticket);
             if got.is_ready() {
                 assert!(read_some(&again));
@@ -141,20 +144,22 @@ fn a_receiver_that_gives_up_passes_its_wake_up_on() {
 
 #[test]
 fn the_end_of_a_queue_wakes_every_receiver() {
-    model(|| {
+    model(2, || {
         let queue = FairQueue::new();
         let receivers = [(); 2].map(|()| {
             let queue = Arc::clone(&queue);
             thread::spawn(move || assert!(receive(&queue).is_none()))
         });
         queue.close();
-        receivers.map(|thread| thread.join().unwrap());
+        receivers
+            .into_iter()
+            .for_each(|thread| thread.join().unwrap());
     });
 }
 
 #[test]
 fn room_wakes_two_senders_one_after_the_other() {
-    model(|| {
+    model(2, || {
         let pipe = pipe(1);
         let robin = robin_with(&pipe);
         let senders = [(); 2].map(|()| {
@@ -165,14 +170,16 @@ fn room_wakes_two_senders_one_after_the_other() {
         while taken < 2 {
             taken += write_some(&pipe).unwrap();
         }
-        senders.map(|thread| thread.join().unwrap());
+        senders
+            .into_iter()
+            .for_each(|thread| thread.join().unwrap());
         robin.close();
     });
 }
 
 #[test]
 fn a_sender_that_gives_up_passes_its_wake_up_on() {
-    model(|| {
+    model(2, || {
         let pipe = pipe(1);
         let robin = robin_with(&pipe);
         assert!(send(&robin));
@@ -195,7 +202,7 @@ fn a_sender_that_gives_up_passes_its_wake_up_on() {
 
 #[test]
 fn a_permit_that_is_dropped_wakes_a_sender() {
-    model(|| {
+    model(3, || {
         let pipe = pipe(1);
         let robin = robin_with(&pipe);
         let permit = once(|cx| robin.poll_reserve(cx, &mut Ticket::default()));
@@ -209,7 +216,7 @@ fn a_permit_that_is_dropped_wakes_a_sender() {
 
 #[test]
 fn a_new_peer_and_the_end_of_one_wake_senders() {
-    model(|| {
+    model(2, || {
         let robin = RoundRobin::new();
         let (other, pipe) = (Arc::clone(&robin), pipe(2));
         let kept = Arc::clone(&pipe);
@@ -226,7 +233,7 @@ fn a_new_peer_and_the_end_of_one_wake_senders() {
 
 #[test]
 fn orphans_find_the_peer_that_drains_meanwhile() {
-    model(|| {
+    model(3, || {
         let pipe = pipe(1);
         let robin = robin_with(&pipe);
         assert!(send(&robin));
@@ -246,21 +253,21 @@ fn orphans_find_the_peer_that_drains_meanwhile() {
 
 #[test]
 fn a_pipe_changes_its_consumer_without_a_loss() {
-    model(|| {
+    model(3, || {
         let pipe = pipe(2);
         let old = queue_with(&pipe);
         let new = FairQueue::new();
         let producer = Arc::clone(&pipe);
         let producer = thread::spawn(move || assert!(read_some(&producer)));
-        let early = matches!(old.try_next(None), Next::Message(..));
+        let early = matches!(old.try_next(pop), Next::Message(..));
         pipe.leave();
         new.attach(SECOND, Arc::clone(&pipe));
-        assert_eq!(old.try_next(None), Next::Empty);
+        assert_eq!(old.try_next(pop), Next::Empty);
         if !early {
             assert!(receive(&new).is_some());
         }
         producer.join().unwrap();
-        assert_eq!(new.try_next(None), Next::Empty);
+        assert_eq!(new.try_next(pop), Next::Empty);
         assert_eq!(pipe.load(), Load::default());
         old.close();
         new.close();
@@ -269,7 +276,7 @@ fn a_pipe_changes_its_consumer_without_a_loss() {
 
 #[test]
 fn a_subscription_wakes_whoever_waits_for_it() {
-    model(|| {
+    model(3, || {
         let fan_out = FanOut::new();
         let (outbound, inbound) = (pipe(2), pipe(2));
         fan_out.attach_outbound(FIRST, &outbound);
@@ -320,7 +327,7 @@ fn law_with(outbound: &Arc<Pipe>, inbound: &Arc<Pipe>) -> Arc<Requests> {
 
 #[test]
 fn two_askers_take_turns() {
-    model(|| {
+    model(2, || {
         let (outbound, inbound) = (pipe(2), pipe(2));
         let law = law_with(&outbound, &inbound);
         let server = thread::spawn(move || {
@@ -340,7 +347,7 @@ fn two_askers_take_turns() {
 
 #[test]
 fn an_asker_hears_of_the_end_of_its_connection() {
-    model(|| {
+    model(3, || {
         let (outbound, inbound) = (pipe(2), pipe(2));
         let law = law_with(&outbound, &inbound);
         let other = Arc::clone(&law);

@@ -14,11 +14,12 @@ use crate::message::Message;
 use crate::options::Capacity;
 use crate::wire::batch::Batch;
 
-/// Runs a model under every interleaving with up to three preemptions, which is where nearly all
-/// mistakes of this kind show.
-pub(crate) fn model(body: impl Fn() + Sync + Send + 'static) {
+/// Runs a model under every interleaving of its threads with up to `preemptions` preemptions. Two
+/// or three are where nearly all mistakes of this kind show; a third with three threads takes
+/// minutes.
+pub(crate) fn model(preemptions: usize, body: impl Fn() + Sync + Send + 'static) {
     let mut builder = loom::model::Builder::new();
-    builder.preemption_bound = Some(3);
+    builder.preemption_bound = Some(preemptions);
     builder.check(body);
 }
 
@@ -37,7 +38,7 @@ pub(crate) fn chunk() -> Batch {
 pub(crate) fn write_some(pipe: &Pipe) -> Option<usize> {
     match block_on(poll_fn(|cx| pipe.poll_take(cx))) {
         Take::Batch(batch) => Some(batch.messages()),
-        Take::Empty | Take::Closed(_) => None,
+        Take::Begun(_) | Take::Empty | Take::Closed(_) => None,
     }
 }
 
@@ -49,7 +50,7 @@ pub(crate) fn read_some(pipe: &Pipe) -> bool {
 
 #[test]
 fn an_item_wakes_the_consumer() {
-    model(|| {
+    model(3, || {
         let pipe = pipe(2);
         let producer = Arc::clone(&pipe);
         let thread = thread::spawn(move || {
@@ -67,7 +68,7 @@ fn an_item_wakes_the_consumer() {
 
 #[test]
 fn room_wakes_the_producer() {
-    model(|| {
+    model(3, || {
         let pipe = pipe(1);
         let producer = Arc::clone(&pipe);
         let thread = thread::spawn(move || {
@@ -85,7 +86,7 @@ fn room_wakes_the_producer() {
 
 #[test]
 fn the_end_wakes_a_waiting_consumer_after_the_last_message() {
-    model(|| {
+    model(3, || {
         let pipe = pipe(2);
         let producer = Arc::clone(&pipe);
         let thread = thread::spawn(move || {
@@ -103,7 +104,7 @@ fn the_end_wakes_a_waiting_consumer_after_the_last_message() {
 
 #[test]
 fn the_end_wakes_a_waiting_producer() {
-    model(|| {
+    model(3, || {
         let pipe = pipe(1);
         assert!(read_some(&pipe));
         let producer = Arc::clone(&pipe);
@@ -115,7 +116,7 @@ fn the_end_wakes_a_waiting_producer() {
 
 #[test]
 fn raising_the_bounds_wakes_the_producer() {
-    model(|| {
+    model(3, || {
         let pipe = pipe(1);
         assert!(read_some(&pipe));
         let producer = Arc::clone(&pipe);

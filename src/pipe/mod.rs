@@ -15,8 +15,10 @@
 //!
 //! Lock order: a pattern's lock, then one pipe's lock. A pipe calls nobody while it is locked.
 
+pub(crate) mod feed;
 #[cfg(all(test, pipe_loom))]
 pub(crate) mod loom;
+pub(crate) mod shortcut;
 mod state;
 pub(crate) mod sync;
 pub(crate) mod wake;
@@ -27,8 +29,10 @@ use crate::fault::PeerFault;
 use crate::message::Message;
 use crate::options::Capacity;
 use crate::wire::batch::Batch;
-use state::State;
-use sync::{Arc, Mutex};
+use crate::wire::transmit::Transmit;
+use shortcut::Shortcut;
+use state::{BATCH_BYTES, State};
+use sync::{Arc, AtomicBool, Mutex, MutexGuard, Ordering};
 use wake::{Listener, Signal, Token};
 
 /// A chunk from a connection that is shorter than this is copied, so that a few queued bytes never
@@ -43,13 +47,11 @@ pub(crate) struct Load {
 }
 
 impl Load {
-    fn of<'a>(batches: impl IntoIterator<Item = &'a Batch>) -> Self {
-        batches
-            .into_iter()
-            .fold(Self::default(), |sum, batch| Self {
-                messages: sum.messages + batch.messages(),
-                bytes: sum.bytes + batch.bytes(),
-            })
+    pub(crate) const fn of(batch: &Batch) -> Self {
+        Self {
+            messages: batch.messages(),
+            bytes: batch.bytes(),
+        }
     }
 }
 
@@ -91,6 +93,8 @@ pub(crate) enum PushError {
 #[derive(Debug)]
 pub(crate) enum Take {
     Batch(Batch),
+    /// A sender has begun to write this.
+    Begun(Transmit),
     Empty,
     Closed(CloseReason),
 }
@@ -109,6 +113,8 @@ pub(crate) struct Pipe {
     state: Mutex<State>,
     /// Bodies longer than this are shared with the sender instead of being copied.
     share_above: usize,
+    /// Whether the consumer waits: spares a feed the lock. Changes only under the lock.
+    hungry: AtomicBool,
 }
 
 impl Pipe {
@@ -116,6 +122,7 @@ impl Pipe {
         Arc::new(Self {
             state: Mutex::new(State::new(capacity)),
             share_above,
+            hungry: AtomicBool::new(false),
         })
     }
 
@@ -132,10 +139,106 @@ impl Pipe {
     pub(crate) fn push(&self, envelope: &[u8], message: &Message) -> Result<(), PushError> {
         let mut state = self.state.lock();
         state.check_room()?;
-        let wake = state.append(|batch| batch.push(envelope, message, self.share_above));
+        let put = |batch: &mut Batch| {
+            batch.push(envelope, message, self.share_above);
+        };
+        if state.may_deliver() {
+            state.append_untold(put);
+            self.deliver(state);
+            return Ok(());
+        }
+        let wake = state.append(put);
         drop(state);
         perform(wake);
         Ok(())
+    }
+
+    /// Writes the only batch through the shortcut.
+    #[cold]
+    fn deliver(&self, mut state: MutexGuard<'_, State>) {
+        let (Some(shortcut), Some(batch)) = (state.shortcut.clone(), state.queue.pop_front())
+        else {
+            return;
+        };
+        let wake = state.release(Load::of(&batch));
+        state.delivering = true;
+        drop(state);
+        let transmit = shortcut.deliver(batch);
+        let mut state = self.state.lock();
+        state.delivering = false;
+        if transmit.is_done() {
+            if let Some(buffer) = transmit.into_buffer() {
+                state.spare = Some(buffer);
+            }
+        } else {
+            state.begun = Some(transmit);
+        }
+        let more = state.begun.is_some() || !state.queue.is_empty() || state.closed.is_some();
+        let waits = more || state.claimed;
+        let told = if waits {
+            state.consumer.changed(Signal::Readable)
+        } else {
+            None
+        };
+        drop(state);
+        perform(wake);
+        perform(told);
+    }
+
+    /// The producing end is a [`Feed`](feed::Feed) of `listener`, which is asked for what it has
+    /// when the consumer finds the pipe empty.
+    fn feed_from(&self, listener: Arc<dyn Listener>, token: Token) {
+        let mut state = self.state.lock();
+        state.producer.listen(listener, token);
+        state.fed = true;
+    }
+
+    /// Takes what a feed has staged; returns the room that is left. Errors: the pipe is closed, and
+    /// `staged` stays as it is; or it has no room left, and `staged` has been taken.
+    fn accept(&self, staged: &mut Batch) -> Result<Load, PushError> {
+        let mut state = self.state.lock();
+        if state.closed.is_some() {
+            return Err(PushError::Closed);
+        }
+        let mut wake = None;
+        if !staged.is_empty() {
+            let deliver = state.may_deliver();
+            state.enqueue(staged);
+            if deliver {
+                self.deliver(state);
+                state = self.state.lock();
+            } else {
+                wake = state.tell_consumer();
+                self.hungry.store(false, Ordering::Release);
+            }
+        }
+        let room = state.check_room().map(|()| state.room());
+        drop(state);
+        perform(wake);
+        room
+    }
+
+    /// Whether the consumer waits for something.
+    #[inline]
+    fn is_hungry(&self) -> bool {
+        self.hungry.load(Ordering::Acquire)
+    }
+
+    const fn share_above(&self) -> usize {
+        self.share_above
+    }
+
+    /// Has the feed, if there is one, hand over what it has staged.
+    pub(crate) fn settle(&self) {
+        let ask = {
+            let state = self.state.lock();
+            if state.fed {
+                state.producer.ask()
+            } else {
+                None
+            }
+        };
+        perform(ask);
     }
 
     /// Appends copies of already encoded messages; their large bodies are shared. A full pipe
@@ -179,7 +282,7 @@ impl Pipe {
                 bytes: chunk.bytes(),
             });
             state.queue.push_back(chunk);
-            state.consumer.changed(Signal::Readable)
+            state.tell_consumer()
         };
         drop(state);
         perform(wake);
@@ -205,30 +308,9 @@ impl Pipe {
         self.state.lock().producer.become_task(cx.waker());
     }
 
-    /// Promises a place to a sender, to be used by [`push_reserved`](Self::push_reserved) or given
-    /// back by [`unreserve`](Self::unreserve).
-    pub(crate) fn reserve(&self) -> Result<(), PushError> {
-        let mut state = self.state.lock();
-        state.check_room()?;
-        state.reserved += 1;
-        Ok(())
-    }
-
-    /// Fills a promised place. Fails only when the pipe has been closed meanwhile.
-    pub(crate) fn push_reserved(
-        &self,
-        envelope: &[u8],
-        message: &Message,
-    ) -> Result<(), PushError> {
-        let mut state = self.state.lock();
-        state.reserved = state.reserved.saturating_sub(1);
-        if state.closed.is_some() {
-            return Err(PushError::Closed);
-        }
-        let wake = state.append(|batch| batch.push(envelope, message, self.share_above));
-        drop(state);
-        perform(wake);
-        Ok(())
+    /// Promises a place to a sender, who gives it back when it has been filled.
+    fn reserve(&self) {
+        self.state.lock().reserved += 1;
     }
 
     /// Gives a promised place back.
@@ -248,7 +330,7 @@ impl Pipe {
         let mut state = self.state.lock();
         state.consumer.listen(listener, token);
         state.consumer.wait();
-        let ready = !state.queue.is_empty() || state.closed.is_some();
+        let ready = !state.queue.is_empty() || state.closed.is_some() || state.fed;
         let wake = if ready {
             state.consumer.changed(Signal::Readable)
         } else {
@@ -264,14 +346,10 @@ impl Pipe {
     /// has taken counts no more. It is told, and finds the pipe closed.
     pub(crate) fn leave(&self) {
         let mut state = self.state.lock();
-        let consumer = state.consumer.closed(Signal::Readable);
-        state.consumer.leave();
-        state.tenure.0 = state.tenure.0.wrapping_add(1);
-        state.used = Load::of(&state.queue);
-        let producer = state.drained();
+        let wakes = state.end_tenure();
+        self.hungry.store(false, Ordering::Release);
         drop(state);
-        perform(consumer);
-        perform(producer);
+        wakes.into_iter().for_each(perform);
     }
 
     /// The consumer is this task, which will hear of the pipe's end even while it does not wait.
@@ -288,22 +366,23 @@ impl Pipe {
     /// Takes the oldest batch. What was taken goes on counting until it is
     /// [released](Self::release). A consumer that finds nothing is told of the next message.
     pub(crate) fn take(&self) -> Take {
-        let mut state = self.state.lock();
-        let take = state.take();
-        if matches!(take, Take::Empty) {
-            state.consumer.wait();
-        }
-        take
+        self.take_from(self.lock_asked())
     }
 
     /// As [`take`](Self::take), for a consumer whose tenure may have ended.
     pub(crate) fn take_in(&self, tenure: Tenure) -> Take {
-        let mut state = self.state.lock();
+        let state = self.lock_asked();
         if state.tenure != tenure {
             return Take::Closed(CloseReason::Lost);
         }
+        self.take_from(state)
+    }
+
+    fn take_from(&self, mut state: MutexGuard<'_, State>) -> Take {
         let take = state.take();
-        if matches!(take, Take::Empty) {
+        let empty = matches!(take, Take::Empty);
+        self.hungry.store(empty, Ordering::Release);
+        if empty {
             state.consumer.wait();
         }
         take
@@ -312,23 +391,64 @@ impl Pipe {
     /// As [`take`](Self::take) for a consumer that is a task and needs no more accounting: what it
     /// takes is released at once.
     pub(crate) fn poll_take(&self, cx: &mut Context<'_>) -> Poll<Take> {
-        let mut state = self.state.lock();
-        match state.take() {
-            Take::Empty => {
-                state.consumer.wait_as(cx.waker());
-                Poll::Pending
-            }
-            Take::Batch(batch) => {
-                let wake = state.release(Load {
-                    messages: batch.messages(),
-                    bytes: batch.bytes(),
-                });
-                drop(state);
-                perform(wake);
-                Poll::Ready(Take::Batch(batch))
-            }
-            closed => Poll::Ready(closed),
+        let mut state = self.lock_asked();
+        state.claimed = false;
+        let take = if state.delivering {
+            Take::Empty
+        } else {
+            state.take()
+        };
+        let empty = matches!(take, Take::Empty);
+        self.hungry.store(empty, Ordering::Release);
+        if empty {
+            state.consumer.wait_as(cx.waker());
+            return Poll::Pending;
         }
+        state.consumer.act();
+        let released = match &take {
+            Take::Batch(batch) => state.release(Load::of(batch)),
+            _ => None,
+        };
+        drop(state);
+        perform(released);
+        Poll::Ready(take)
+    }
+
+    /// Locks, after the feed has handed over what it has if the pipe is empty.
+    ///
+    /// A feed looks at `hungry` under its pattern's lock, and answers under the same lock: what it
+    /// had staged before it is asked comes with the answer, and what it stages afterwards it hands
+    /// over by itself.
+    fn lock_asked(&self) -> MutexGuard<'_, State> {
+        let state = self.state.lock();
+        if !state.fed || !state.is_empty() {
+            return state;
+        }
+        self.hungry.store(true, Ordering::Release);
+        let ask = state.producer.ask();
+        drop(state);
+        perform(ask);
+        self.state.lock()
+    }
+
+    /// Makes sure that no sender writes to the connection until the consumer waits again, and hands
+    /// over what one has begun to write.
+    pub(crate) fn poll_claim(&self, cx: &mut Context<'_>) -> Poll<Option<Transmit>> {
+        let mut state = self.state.lock();
+        state.poll_claim(cx)
+    }
+
+    /// Lets senders write to a quiet connection themselves.
+    pub(crate) fn open_shortcut(&self, shortcut: Arc<dyn Shortcut>) {
+        self.state.lock().shortcut = Some(shortcut);
+    }
+
+    /// Ends that, once no sender is at it, and hands over what one has begun to write.
+    pub(crate) fn poll_close_shortcut(&self, cx: &mut Context<'_>) -> Poll<Option<Transmit>> {
+        let mut state = self.state.lock();
+        let begun = std::task::ready!(state.poll_claim(cx));
+        state.shortcut = None;
+        Poll::Ready(begun)
     }
 
     /// Part of what was taken is used up.
@@ -360,7 +480,7 @@ impl Pipe {
         state.used.messages += batch.messages();
         state.used.bytes += batch.bytes();
         state.queue.push_front(batch);
-        let wake = state.consumer.changed(Signal::Readable);
+        let wake = state.tell_consumer();
         drop(state);
         perform(wake);
     }
@@ -375,7 +495,7 @@ impl Pipe {
         let mut state = self.state.lock();
         state.spare = None;
         if state.queue.is_empty() {
-            state.queue = std::collections::VecDeque::new();
+            state.queue.shrink_to_fit();
         }
     }
 
@@ -384,6 +504,9 @@ impl Pipe {
     /// Ends the pipe; the first reason stands, except that [`CloseReason::Now`] cuts a
     /// [`CloseReason::Done`] short. Wakes both ends.
     pub(crate) fn close(&self, reason: CloseReason) {
+        if reason.delivers() {
+            self.settle();
+        }
         let mut state = self.state.lock();
         match (&state.closed, &reason) {
             (None, _) | (Some(CloseReason::Done), CloseReason::Now) => state.closed = Some(reason),
@@ -404,7 +527,10 @@ impl Pipe {
     pub(crate) fn drain(&self) -> Vec<Batch> {
         let mut state = self.state.lock();
         let batches: Vec<Batch> = state.queue.drain(..).collect();
-        let load = Load::of(&batches);
+        let load = batches.iter().fold(Load::default(), |sum, batch| Load {
+            messages: sum.messages + batch.messages(),
+            bytes: sum.bytes + batch.bytes(),
+        });
         let wake = state.release(load);
         drop(state);
         perform(wake);

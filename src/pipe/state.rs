@@ -1,18 +1,21 @@
-//! What a pipe holds, and what each change of it calls for. Everything here runs under the pipe's
-//! lock; wake-ups that are due are returned, to be performed without it.
+//! What a pipe's lock protects, and the steps that are taken under it.
 
 use std::collections::VecDeque;
+use std::task::{Context, Poll};
 
+use super::shortcut::Shortcut;
+use super::sync::Arc;
 use super::wake::{End, Signal, Wake};
 use super::{CloseReason, Load, Passed, PushError, Take, Tenure};
 use crate::options::Capacity;
 use crate::wire::batch::Batch;
+use crate::wire::transmit::Transmit;
 
 /// Encoded bytes after which a batch takes no further message.
 ///
 /// One write of 64 KiB costs the least per byte on loopback: 16 KiB and 256 KiB both move half as
 /// many messages per second.
-const BATCH_BYTES: usize = 64 * 1024;
+pub(super) const BATCH_BYTES: usize = 64 * 1024;
 
 #[derive(Debug)]
 pub(super) struct State {
@@ -30,6 +33,15 @@ pub(super) struct State {
     /// Whose time it is to consume.
     pub(super) tenure: Tenure,
     pub(super) passed: Passed,
+    pub(super) shortcut: Option<Arc<dyn Shortcut>>,
+    /// A sender is using the shortcut: the consumer leaves the connection alone meanwhile.
+    pub(super) delivering: bool,
+    /// The consumer waits for the end of that, whatever it leaves.
+    pub(super) claimed: bool,
+    /// Whether the producer gathers messages of its own accord, and is asked for them.
+    pub(super) fed: bool,
+    /// What a sender could not deliver whole; goes before everything in the queue.
+    pub(super) begun: Option<Transmit>,
 }
 
 impl State {
@@ -45,6 +57,11 @@ impl State {
             consumer: End::default(),
             tenure: Tenure(0),
             passed: Passed::default(),
+            shortcut: None,
+            delivering: false,
+            claimed: false,
+            fed: false,
+            begun: None,
         }
     }
 
@@ -53,14 +70,15 @@ impl State {
         if self.closed.is_some() {
             return Err(PushError::Closed);
         }
-        let taken = self.used.messages.saturating_add(self.reserved);
-        if taken >= self.capacity.messages || self.used.bytes >= self.capacity.bytes {
+        let room = self.room();
+        if room.messages == 0 || room.bytes == 0 {
             self.producer.wait();
             return Err(PushError::Full);
         }
         Ok(())
     }
 
+    #[inline]
     pub(super) const fn room(&self) -> Load {
         let taken = self.used.messages.saturating_add(self.reserved);
         Load {
@@ -69,9 +87,15 @@ impl State {
         }
     }
 
-    /// Lets `put` append to the batch that is open.
+    /// Lets `put` append to the batch that is open, and tells the consumer.
     #[inline]
     pub(super) fn append(&mut self, put: impl FnOnce(&mut Batch)) -> Option<Wake> {
+        self.append_untold(put);
+        self.tell_consumer()
+    }
+
+    #[inline]
+    pub(super) fn append_untold(&mut self, put: impl FnOnce(&mut Batch)) {
         let open = self
             .queue
             .back()
@@ -80,18 +104,36 @@ impl State {
             let buffer = self.spare.take().unwrap_or_default();
             self.queue.push_back(Batch::in_buffer(buffer));
         }
-        let batch = self.queue.back_mut()?;
-        let before = Load {
-            messages: batch.messages(),
-            bytes: batch.bytes(),
+        let Some(batch) = self.queue.back_mut() else {
+            return;
         };
+        let before = Load::of(batch);
         put(batch);
-        let added = Load {
-            messages: batch.messages() - before.messages,
-            bytes: batch.bytes() - before.bytes,
-        };
-        self.count(added);
-        self.consumer.changed(Signal::Readable)
+        let after = Load::of(batch);
+        self.count(Load {
+            messages: after.messages - before.messages,
+            bytes: after.bytes - before.bytes,
+        });
+    }
+
+    /// Moves `staged` into the queue, and leaves an empty batch with a used buffer in its place.
+    pub(super) fn enqueue(&mut self, staged: &mut Batch) {
+        let batch = std::mem::replace(
+            staged,
+            Batch::in_buffer(self.spare.take().unwrap_or_default()),
+        );
+        self.count(Load::of(&batch));
+        self.queue.push_back(batch);
+    }
+
+    /// The consumer's wake-up, when it waits. While a sender delivers, it is told afterwards.
+    #[inline]
+    pub(super) fn tell_consumer(&mut self) -> Option<Wake> {
+        if self.delivering {
+            None
+        } else {
+            self.consumer.changed(Signal::Readable)
+        }
     }
 
     #[inline]
@@ -102,16 +144,58 @@ impl State {
         self.passed.bytes += added.bytes as u64;
     }
 
+    /// Whether the next message may go to the connection at once: the consumer is at rest, nothing
+    /// is queued before it, and the connection has been quiet.
+    #[inline]
+    pub(super) fn may_deliver(&self) -> bool {
+        self.consumer.is_waiting()
+            && !self.delivering
+            && self.queue.is_empty()
+            && self.begun.is_none()
+            && self
+                .shortcut
+                .as_ref()
+                .is_some_and(|shortcut| shortcut.is_quiet())
+    }
+
+    /// Keeps senders off the connection; pending while one is at it.
+    pub(super) fn poll_claim(&mut self, cx: &Context<'_>) -> Poll<Option<Transmit>> {
+        if self.delivering {
+            self.claimed = true;
+            self.consumer.wait_as(cx.waker());
+            return Poll::Pending;
+        }
+        self.consumer.act();
+        Poll::Ready(self.begun.take())
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.queue.is_empty() && self.begun.is_none()
+    }
+
     pub(super) fn take(&mut self) -> Take {
         if let Some(reason) = &self.closed {
-            if self.queue.is_empty() || !reason.delivers() {
+            if self.is_empty() || !reason.delivers() {
                 return Take::Closed(reason.clone());
             }
         }
-        match self.queue.pop_front() {
-            Some(batch) => Take::Batch(batch),
-            None => Take::Empty,
+        if let Some(begun) = self.begun.take() {
+            return Take::Begun(begun);
         }
+        self.queue.pop_front().map_or(Take::Empty, Take::Batch)
+    }
+
+    /// The consumer is gone, and what it took counts no more. Returns what it, and the producer,
+    /// are to be told.
+    pub(super) fn end_tenure(&mut self) -> [Option<Wake>; 2] {
+        let consumer = self.consumer.closed(Signal::Readable);
+        self.consumer.leave();
+        self.tenure.0 = self.tenure.0.wrapping_add(1);
+        self.used = self.queue.iter().fold(Load::default(), |sum, batch| Load {
+            messages: sum.messages + batch.messages(),
+            bytes: sum.bytes + batch.bytes(),
+        });
+        [consumer, self.drained()]
     }
 
     pub(super) fn release(&mut self, load: Load) -> Option<Wake> {

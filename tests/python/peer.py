@@ -1,0 +1,118 @@
+"""A pyzmq socket by remote control: the far end of the interoperability tests.
+
+    python peer.py TYPE
+
+Reads one order per line from standard input and answers each with one line on standard output.
+Frames are not spelled out in the lines; a line gives their lengths, and their bytes follow it as
+they are:
+
+    bind ENDPOINT        ok RESOLVED_ENDPOINT
+    connect ENDPOINT     ok
+    set OPTION VALUE     ok                     (an integer, or else text)
+    subscribe LENGTH     ok                     (bytes follow the order; likewise `unsubscribe`)
+    send LENGTH…         ok                     (bytes follow the order)
+    recv                 message LENGTH…        (bytes follow the answer)
+    wait EVENT COUNT     ok                     (when so many have happened since the start)
+
+An order that fails is answered by `error REASON`. Nothing outlives the test: every order has a
+deadline, and the end of the input, which comes when the test ends in whatever way, ends the program.
+"""
+
+import collections
+import select
+import sys
+
+import zmq
+from zmq.utils.monitor import recv_monitor_message
+
+# Shorter than the deadline of the tests, so that a failure comes with a reason and not as silence.
+DEADLINE_MS = 20_000
+EVENTS = zmq.EVENT_HANDSHAKE_SUCCEEDED | zmq.EVENT_DISCONNECTED
+
+
+class Peer:
+    def __init__(self, socket_type):
+        self.socket = zmq.Context.instance().socket(getattr(zmq, socket_type))
+        self.socket.linger = 0
+        self.socket.rcvtimeo = DEADLINE_MS
+        self.socket.sndtimeo = DEADLINE_MS
+        self.monitor = self.socket.get_monitor_socket(EVENTS)
+        self.monitor.rcvtimeo = DEADLINE_MS
+        self.happened = collections.Counter()
+
+    def next_order(self):
+        """Waits for the next line of input, and lets the socket live meanwhile.
+
+        libzmq does some of its work, sending subscriptions to a new publisher for instance, only in
+        the thread that uses the socket, when that calls it. A program that waits for messages does.
+        """
+        while True:
+            self.socket.getsockopt(zmq.EVENTS)
+            ready, _, _ = select.select([sys.stdin, self.socket.FD], [], [])
+            if sys.stdin in ready:
+                return sys.stdin.buffer.readline()
+
+    def obey(self, verb, words):
+        """Carries out one order; returns the word and the frames of the answer, or text."""
+        if verb == "bind":
+            self.socket.bind(words[0])
+            return self.socket.getsockopt_string(zmq.LAST_ENDPOINT)
+        if verb == "connect":
+            self.socket.connect(words[0])
+        elif verb == "set":
+            self.set(words[0], words[1])
+        elif verb == "subscribe":
+            self.socket.subscribe(read_frames(words)[0])
+        elif verb == "unsubscribe":
+            self.socket.unsubscribe(read_frames(words)[0])
+        elif verb == "send":
+            self.socket.send_multipart(read_frames(words))
+        elif verb == "recv":
+            return self.socket.recv_multipart()
+        elif verb == "wait":
+            self.wait(getattr(zmq, f"EVENT_{words[0]}"), int(words[1]))
+        else:
+            raise ValueError(f"unknown order {verb}")
+        return ""
+
+    def set(self, option, value):
+        value = int(value) if value.lstrip("-").isdigit() else value.encode()
+        self.socket.setsockopt(getattr(zmq, option), value)
+
+    def wait(self, event, count):
+        while self.happened[event] < count:
+            self.happened[recv_monitor_message(self.monitor)["event"]] += 1
+        # The monitor may be ahead of the socket: asking for its state makes it take in the change.
+        self.socket.getsockopt(zmq.EVENTS)
+
+
+def read_frames(lengths):
+    return [sys.stdin.buffer.read(int(length)) for length in lengths]
+
+
+def answer(line, frames=()):
+    sys.stdout.buffer.write(line.encode() + b"\n")
+    for frame in frames:
+        sys.stdout.buffer.write(frame)
+    sys.stdout.buffer.flush()
+
+
+def main(socket_type):
+    peer = Peer(socket_type)
+    answer("ok")
+    for order in iter(peer.next_order, b""):
+        verb, *words = order.decode().split()
+        try:
+            result = peer.obey(verb, words)
+        except (zmq.ZMQError, ValueError) as error:
+            answer(f"error {verb}: {error}")
+        else:
+            if isinstance(result, str):
+                answer(f"ok {result}".strip())
+            else:
+                answer(" ".join(["message", *(str(len(frame)) for frame in result)]), result)
+    zmq.Context.instance().destroy(linger=0)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
