@@ -352,6 +352,11 @@ impl Pipe {
         wakes.into_iter().for_each(perform);
     }
 
+    /// Whether a socket of this process consumes: then what is queued has arrived.
+    pub(crate) fn has_arrived(&self) -> bool {
+        self.state.lock().consumer.is_listener()
+    }
+
     /// The consumer is this task, which will hear of the pipe's end even while it does not wait.
     pub(crate) fn consume_as(&self, cx: &Context<'_>) {
         self.state.lock().consumer.become_task(cx.waker());

@@ -106,6 +106,11 @@ impl End {
         self.waiting = false;
     }
 
+    /// Whether this end belongs to a pattern.
+    pub(super) const fn is_listener(&self) -> bool {
+        matches!(self.notify, Notify::Listener(..))
+    }
+
     pub(super) const fn is_waiting(&self) -> bool {
         self.waiting
     }

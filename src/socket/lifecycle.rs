@@ -385,6 +385,7 @@ impl Core {
         let queued: u64 = endpoints
             .iter()
             .filter_map(Attached::standing)
+            .filter(|standing| !standing.outbound.has_arrived())
             .flat_map(|standing| standing.outbound.drain())
             .map(|batch| batch.messages() as u64)
             .sum();
