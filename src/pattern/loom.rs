@@ -224,10 +224,50 @@ fn a_new_peer_and_the_end_of_one_wake_senders() {
         assert!(send(&robin));
         newcomer.join().unwrap();
         pipe.close(CloseReason::Lost);
+        robin.detach(FIRST, Vec::new());
         let other = Arc::clone(&robin);
         let closer = thread::spawn(move || other.close());
         assert!(!send(&robin));
         closer.join().unwrap();
+    });
+}
+
+#[test]
+fn messages_pass_from_socket_to_socket() {
+    model(3, || {
+        let pipe = pipe(1);
+        let (robin, queue) = (robin_with(&pipe), queue_with(&pipe));
+        let sender = Arc::clone(&robin);
+        let sender = thread::spawn(move || {
+            assert!(send(&sender));
+            assert!(send(&sender));
+        });
+        assert!(receive(&queue).is_some());
+        assert!(receive(&queue).is_some());
+        sender.join().unwrap();
+        robin.close();
+        queue.close();
+    });
+}
+
+#[test]
+fn what_is_staged_when_the_sender_closes_arrives() {
+    model(3, || {
+        let pipe = pipe(4);
+        let robin = robin_with(&pipe);
+        let kept = Arc::clone(&pipe);
+        let sender = thread::spawn(move || {
+            assert!(send(&robin));
+            assert!(send(&robin));
+            robin.close();
+            kept.close(CloseReason::Done);
+        });
+        let mut taken = 0;
+        while let Some(messages) = write_some(&pipe) {
+            taken += messages;
+        }
+        assert_eq!(taken, 2);
+        sender.join().unwrap();
     });
 }
 
@@ -245,6 +285,7 @@ fn orphans_find_the_peer_that_drains_meanwhile() {
         orphan.push(&[], &Message::from("orphan"), 0);
         robin.detach(SECOND, vec![orphan]);
         consumer.join().unwrap();
+        pipe.settle();
         assert_eq!(pipe.load().messages, 1);
         assert_eq!(robin.orphans(), Load::default());
         robin.close();

@@ -8,11 +8,13 @@ use std::future::poll_fn;
 use loom::future::block_on;
 use loom::thread;
 
-use super::sync::Arc;
+use super::shortcut::Shortcut;
+use super::sync::{Arc, Mutex};
 use super::{CloseReason, Load, Pipe, Take};
 use crate::message::Message;
 use crate::options::Capacity;
 use crate::wire::batch::Batch;
+use crate::wire::transmit::Transmit;
 
 /// Runs a model under every interleaving of its threads with up to `preemptions` preemptions. Two
 /// or three are where nearly all mistakes of this kind show; a third with three threads takes
@@ -126,5 +128,86 @@ fn raising_the_bounds_wakes_the_producer() {
             bytes: usize::MAX,
         });
         thread.join().unwrap();
+    });
+}
+
+/// A connection that refuses the first batch that a sender writes, and takes all others.
+#[derive(Debug, Default)]
+struct Wire {
+    refused: Mutex<bool>,
+    written: Mutex<Vec<Message>>,
+}
+
+impl Wire {
+    fn write(&self, mut batch: Batch) {
+        self.written
+            .lock()
+            .extend(std::iter::from_fn(|| batch.pop()));
+    }
+}
+
+impl Shortcut for Wire {
+    fn is_quiet(&self) -> bool {
+        true
+    }
+
+    fn deliver(&self, batch: Batch) -> Transmit {
+        if !std::mem::replace(&mut *self.refused.lock(), true) {
+            return Transmit::new(batch);
+        }
+        self.write(batch);
+        Transmit::default()
+    }
+}
+
+#[test]
+fn a_session_and_a_sender_share_a_connection_in_order() {
+    model(3, || {
+        let (pipe, wire) = (pipe(4), Arc::new(Wire::default()));
+        pipe.open_shortcut(Arc::clone(&wire) as Arc<dyn Shortcut>);
+        let producer = Arc::clone(&pipe);
+        let producer = thread::spawn(move || {
+            for text in ["a", "b", "c"] {
+                producer.push(&[], &Message::from(text)).unwrap();
+            }
+            producer.close(CloseReason::Done);
+        });
+        loop {
+            match block_on(poll_fn(|cx| pipe.poll_take(cx))) {
+                Take::Batch(batch) => wire.write(batch),
+                Take::Begun(begun) => wire.write(begun.into_unwritten()),
+                Take::Empty | Take::Closed(_) => break,
+            }
+        }
+        producer.join().unwrap();
+        let written = wire.written.lock();
+        assert_eq!(*written, ["a", "b", "c"].map(Message::from));
+    });
+}
+
+#[test]
+fn a_session_that_claims_the_connection_gets_what_was_begun() {
+    model(3, || {
+        let (pipe, wire) = (pipe(4), Arc::new(Wire::default()));
+        pipe.open_shortcut(Arc::clone(&wire) as Arc<dyn Shortcut>);
+        // At rest.
+        assert!(block_on(poll_fn(|cx| std::task::Poll::Ready(pipe.poll_take(cx)))).is_pending());
+        let producer = Arc::clone(&pipe);
+        let producer = thread::spawn(move || {
+            for text in ["a", "b"] {
+                producer.push(&[], &Message::from(text)).unwrap();
+            }
+        });
+        if let Some(begun) = block_on(poll_fn(|cx| pipe.poll_close_shortcut(cx))) {
+            wire.write(begun.into_unwritten());
+        }
+        while wire.written.lock().len() < 2 {
+            match block_on(poll_fn(|cx| pipe.poll_take(cx))) {
+                Take::Batch(batch) => wire.write(batch),
+                other => unreachable!("{other:?}"),
+            }
+        }
+        producer.join().unwrap();
+        assert_eq!(*wire.written.lock(), ["a", "b"].map(Message::from));
     });
 }

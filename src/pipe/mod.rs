@@ -21,6 +21,8 @@ pub(crate) mod loom;
 pub(crate) mod shortcut;
 mod state;
 pub(crate) mod sync;
+#[cfg(all(test, not(pipe_loom)))]
+mod tests;
 pub(crate) mod wake;
 
 use std::task::{Context, Poll};
