@@ -16,13 +16,17 @@
 //! Lock order: a pattern's lock, then one pipe's lock. A pipe calls nobody while it is locked.
 
 pub(crate) mod feed;
+#[cfg(all(test, pipe_loom))]
+pub(crate) mod loom;
 pub(crate) mod shortcut;
 mod state;
 pub(crate) mod sync;
 mod terms;
+#[cfg(all(test, not(pipe_loom)))]
+mod tests;
 pub(crate) mod wake;
 
-pub(crate) use terms::{CloseReason, Load, Passed, PushError, Take};
+pub(crate) use terms::{CloseReason, Load, Passed, PushError, Take, Tenure};
 
 use std::task::{Context, Poll};
 
@@ -61,6 +65,7 @@ impl Pipe {
     // ---- producer -------------------------------------------------------------------------
 
     /// The producing end belongs to `listener`, which hears of room after it has met a full pipe.
+    #[cfg(test)]
     pub(crate) fn produce_for(&self, listener: Arc<dyn Listener>, token: Token) {
         self.state.lock().producer.listen(listener, token);
     }
@@ -256,12 +261,12 @@ impl Pipe {
 
     // ---- consumer -------------------------------------------------------------------------
 
-    /// The consuming end belongs to `listener`, which hears of what is there already.
-    pub(crate) fn consume_for(&self, listener: Arc<dyn Listener>, token: Token) {
+    /// The consuming end belongs to `listener`, which hears of what is there already, until its
+    /// tenure [ends](Self::leave).
+    pub(crate) fn consume_for(&self, listener: Arc<dyn Listener>, token: Token) -> Tenure {
         let mut state = self.state.lock();
         state.consumer.listen(listener, token);
         state.consumer.wait();
-        self.hungry.store(true, Ordering::Release);
         let ready = !state.queue.is_empty() || state.closed.is_some() || state.fed;
         let wake = if ready {
             state.consumer.changed(Signal::Readable)
@@ -270,15 +275,20 @@ impl Pipe {
             self.hungry.store(true, Ordering::Release);
             None
         };
+        let tenure = state.tenure;
         drop(state);
         perform(wake);
+        tenure
     }
 
-    /// The consumer is gone; what it has not taken stays for the next one.
+    /// The consumer's tenure is over: what it has not taken stays for the next one, and what it
+    /// has taken counts no more. It is told, and finds the pipe closed.
     pub(crate) fn leave(&self) {
         let mut state = self.state.lock();
-        state.consumer.leave();
+        let wakes = state.end_tenure();
         self.hungry.store(false, Ordering::Release);
+        drop(state);
+        wakes.into_iter().for_each(perform);
     }
 
     /// Whether there is a consumer.
@@ -300,7 +310,19 @@ impl Pipe {
     /// Takes the oldest batch. What was taken goes on counting until it is
     /// [released](Self::release). A consumer that finds nothing is told of the next message.
     pub(crate) fn take(&self) -> Take {
-        let mut state = self.lock_asked();
+        self.take_from(self.lock_asked())
+    }
+
+    /// As [`take`](Self::take), for a consumer whose tenure may have ended.
+    pub(crate) fn take_in(&self, tenure: Tenure) -> Take {
+        let state = self.lock_asked();
+        if state.tenure != tenure {
+            return Take::Closed(CloseReason::Lost);
+        }
+        self.take_from(state)
+    }
+
+    fn take_from(&self, mut state: MutexGuard<'_, State>) -> Take {
         let take = state.take();
         let empty = matches!(take, Take::Empty);
         self.hungry.store(empty, Ordering::Release);
@@ -376,6 +398,18 @@ impl Pipe {
     /// Part of what was taken is used up.
     pub(crate) fn release(&self, load: Load) {
         let mut state = self.state.lock();
+        let wake = state.release(load);
+        drop(state);
+        perform(wake);
+    }
+
+    /// As [`release`](Self::release), for a consumer whose tenure may have ended: then nothing of
+    /// what it took counts any more.
+    pub(crate) fn release_in(&self, tenure: Tenure, load: Load) {
+        let mut state = self.state.lock();
+        if state.tenure != tenure {
+            return;
+        }
         let wake = state.release(load);
         drop(state);
         perform(wake);
