@@ -10,11 +10,10 @@ use std::task::{Context, Poll};
 use super::PeerId;
 use super::line::Line;
 use super::slots::Slots;
-use crate::message::Message;
 use crate::pipe::sync::{Arc, Mutex};
 use crate::pipe::wake::{Listener, Signal, Ticket, Token};
 use crate::pipe::{Load, Pipe, Take};
-use crate::wire::batch::{Batch, First};
+use crate::wire::batch::Batch;
 
 /// See the [module](self).
 #[derive(Debug, Default)]
@@ -28,14 +27,6 @@ struct State {
     peers: Slots<Peer>,
     /// Peers that may have something, the next to be served in front.
     round: VecDeque<Token>,
-    received: Load64,
-}
-
-/// Messages handed to the application, and their encoded bytes.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Load64 {
-    pub(crate) messages: u64,
-    pub(crate) bytes: u64,
 }
 
 #[derive(Debug)]
@@ -46,19 +37,18 @@ struct Peer {
     batch: Batch,
     /// What was taken, and still counts against the pipe's bounds.
     held: Load,
+    /// How few messages are left in the batch when the pipe is told of the others.
+    release_at: usize,
     in_round: bool,
 }
 
 /// What a look at the queue gives.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Next {
-    Message(PeerId, Message),
+pub(crate) enum Next<T> {
+    Message(T),
     Empty,
     Closed,
 }
-
-/// Whether a message is wanted, decided on its first frame before it is decoded. None: always.
-pub(crate) type Filter<'a> = Option<&'a dyn Fn(PeerId, First<'_>) -> bool>;
 
 impl FairQueue {
     pub(crate) fn new() -> Arc<Self> {
@@ -77,6 +67,7 @@ impl FairQueue {
                 pipe: Arc::clone(&pipe),
                 batch: Batch::default(),
                 held: Load::default(),
+                release_at: 0,
                 in_round: false,
             })
         };
@@ -96,29 +87,36 @@ impl FairQueue {
     /// Drops everything that waits to be read.
     pub(crate) fn discard_all(&self) {
         let mut state = self.state.lock();
-        while let Next::Message(..) = state.next(&self.line, None) {}
+        let discard = |_, batch: &mut Batch| batch.skip();
+        while let Next::Message(()) = state.next(&self.line, |id, batch| Some(discard(id, batch))) {
+        }
     }
 
-    /// The next message that passes `filter`; what does not pass is dropped.
+    /// Has `read` take the next message out of its batch. What it makes nothing of is gone, and the
+    /// one after that is tried.
     #[inline]
-    pub(crate) fn try_next(&self, filter: Filter<'_>) -> Next {
-        self.state.lock().next(&self.line, filter)
+    pub(crate) fn try_next<T>(&self, read: impl FnMut(PeerId, &mut Batch) -> Option<T>) -> Next<T> {
+        self.state.lock().next(&self.line, read)
     }
 
-    /// As [`try_next`](Self::try_next), waiting in line with `ticket` while there is none.
+    /// As [`try_next`](Self::try_next), waiting in line with `ticket` while there is none; `None`
+    /// when the queue is closed.
     #[inline]
-    pub(crate) fn poll_next(
+    pub(crate) fn poll_next<T>(
         &self,
         cx: &mut Context<'_>,
         ticket: &mut Ticket,
-        filter: Filter<'_>,
-    ) -> Poll<Next> {
+        mut read: impl FnMut(PeerId, &mut Batch) -> Option<T>,
+    ) -> Poll<Option<T>> {
         let mut state = self.state.lock();
         loop {
-            let next = state.next(&self.line, filter);
-            if next != Next::Empty {
-                self.line.served(ticket, !state.round.is_empty());
-                return Poll::Ready(next);
+            match state.next(&self.line, &mut read) {
+                Next::Message(message) => {
+                    self.line.served(ticket, !state.round.is_empty());
+                    return Poll::Ready(Some(message));
+                }
+                Next::Closed => return Poll::Ready(None),
+                Next::Empty => {}
             }
             if self.line.wait(cx, ticket) {
                 return Poll::Pending;
@@ -145,10 +143,6 @@ impl FairQueue {
         drop(state);
         drop(peers);
     }
-
-    pub(crate) fn received(&self) -> Load64 {
-        self.state.lock().received
-    }
 }
 
 impl Listener for FairQueue {
@@ -159,7 +153,11 @@ impl Listener for FairQueue {
 
 impl State {
     #[inline]
-    fn next(&mut self, line: &Line, filter: Filter<'_>) -> Next {
+    fn next<T>(
+        &mut self,
+        line: &Line,
+        mut read: impl FnMut(PeerId, &mut Batch) -> Option<T>,
+    ) -> Next<T> {
         if line.is_closed() {
             return Next::Closed;
         }
@@ -191,16 +189,16 @@ impl State {
                     }
                 }
             }
-            let (id, before) = (peer.id, peer.batch.bytes());
-            let message = peer.read(filter);
-            let bytes = before.saturating_sub(peer.batch.bytes());
+            let message = read(peer.id, &mut peer.batch);
+            // Half a batch is enough to let the producer go on while the rest is read.
+            if peer.batch.messages() <= peer.release_at {
+                peer.release();
+            }
             if self.round.len() > 1 {
                 self.round.rotate_left(1);
             }
             if let Some(message) = message {
-                self.received.messages += 1;
-                self.received.bytes += bytes as u64;
-                return Next::Message(id, message);
+                return Next::Message(message);
             }
         }
         Next::Empty
@@ -220,35 +218,14 @@ impl Peer {
         self.release();
         match self.pipe.take() {
             Take::Batch(batch) => {
-                self.held = Load {
-                    messages: batch.messages(),
-                    bytes: batch.bytes(),
-                };
+                self.held = Load::of(&batch);
+                self.release_at = self.held.messages / 2;
                 self.batch = batch;
                 Refill::Some
             }
-            Take::Empty => Refill::None,
+            Take::Empty | Take::Begun(_) => Refill::None,
             Take::Closed(_) => Refill::Over,
         }
-    }
-
-    fn read(&mut self, filter: Filter<'_>) -> Option<Message> {
-        let passes = filter.is_none_or(|passes| {
-            self.batch
-                .peek()
-                .is_some_and(|first| passes(self.id, first))
-        });
-        let message = if passes {
-            self.batch.pop()
-        } else {
-            self.batch.skip();
-            None
-        };
-        // Half a batch is enough to let the producer go on while the rest is read.
-        if self.batch.messages() * 2 <= self.held.messages {
-            self.release();
-        }
-        message
     }
 
     fn release(&mut self) {
@@ -258,10 +235,8 @@ impl Peer {
         };
         if used.messages > 0 || used.bytes > 0 {
             self.pipe.release(used);
-            self.held = Load {
-                messages: self.batch.messages(),
-                bytes: self.batch.bytes(),
-            };
+            self.held = Load::of(&self.batch);
+            self.release_at = self.held.messages / 2;
         }
     }
 }

@@ -5,7 +5,7 @@
 //! that does not read its replies loses them.
 
 use std::collections::HashMap;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use super::envelope::{Envelope, open_request};
 use super::fair_queue::{FairQueue, Next};
@@ -14,6 +14,7 @@ use crate::message::Message;
 use crate::pipe::sync::{Arc, Mutex};
 use crate::pipe::wake::Ticket;
 use crate::pipe::{Pipe, PushError};
+use crate::wire::batch::Batch;
 
 /// See the [module](self).
 #[derive(Debug, Default)]
@@ -55,8 +56,8 @@ impl Replies {
     /// The next request; what has no delimiter or no body is no request and is dropped.
     pub(crate) fn try_next(&self) -> Asked {
         loop {
-            match self.inbox.try_next(None) {
-                Next::Message(peer, message) => {
+            match self.inbox.try_next(whole) {
+                Next::Message((peer, message)) => {
                     if let Some((route, body)) = self.open(peer, message) {
                         return Asked::Request(route, body);
                     }
@@ -70,13 +71,11 @@ impl Replies {
     /// As [`try_next`](Self::try_next), waiting in line with `ticket` while there is none.
     pub(crate) fn poll_next(&self, cx: &mut Context<'_>, ticket: &mut Ticket) -> Poll<Asked> {
         loop {
-            match std::task::ready!(self.inbox.poll_next(cx, ticket, None)) {
-                Next::Message(peer, message) => {
-                    if let Some((route, body)) = self.open(peer, message) {
-                        return Poll::Ready(Asked::Request(route, body));
-                    }
-                }
-                Next::Empty | Next::Closed => return Poll::Ready(Asked::Closed),
+            let Some((peer, message)) = ready!(self.inbox.poll_next(cx, ticket, whole)) else {
+                return Poll::Ready(Asked::Closed);
+            };
+            if let Some((route, body)) = self.open(peer, message) {
+                return Poll::Ready(Asked::Request(route, body));
             }
         }
     }
@@ -95,6 +94,11 @@ impl Replies {
     }
 }
 
+/// A message with its peer.
+pub(super) fn whole(peer: PeerId, batch: &mut Batch) -> Option<(PeerId, Message)> {
+    batch.pop().map(|message| (peer, message))
+}
+
 impl Pattern for Replies {
     fn attach_outbound(&self, id: PeerId, pipe: &Arc<Pipe>) {
         self.peers.lock().insert(id, Arc::clone(pipe));
@@ -106,11 +110,7 @@ impl Pattern for Replies {
 
     fn detach(&self, id: PeerId, departure: Departure) -> usize {
         self.peers.lock().remove(&id);
-        departure
-            .unwritten
-            .iter()
-            .map(crate::wire::batch::Batch::messages)
-            .sum()
+        departure.unwritten.iter().map(Batch::messages).sum()
     }
 
     fn forget(&self, id: PeerId) {

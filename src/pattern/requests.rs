@@ -5,11 +5,10 @@
 //! request whose connection dies waiting for ever, this one ends it with the reason, unless no
 //! byte of it had been written: then it is sent again.
 
-use std::collections::HashMap;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use super::envelope::{DELIMITER, open_reply};
-use super::fair_queue::{FairQueue, Next};
+use super::fair_queue::FairQueue;
 use super::line::Line;
 use super::round_robin::{RoundRobin, Sent};
 use super::{Departure, Pattern, PeerId};
@@ -18,6 +17,7 @@ use crate::message::Message;
 use crate::pipe::Pipe;
 use crate::pipe::sync::{Arc, Mutex};
 use crate::pipe::wake::Ticket;
+use crate::wire::batch::Batch;
 
 /// See the [module](self).
 #[derive(Debug, Default)]
@@ -33,8 +33,6 @@ pub(crate) struct Requests {
 struct State {
     exchange: Exchange,
     asked: u64,
-    /// To see whether a request still lies in its pipe.
-    pipes: HashMap<PeerId, Arc<Pipe>>,
 }
 
 /// Names one exchange, so that whoever gives up gives up its own.
@@ -180,23 +178,25 @@ impl Requests {
             if let Some(peer) = peer {
                 // The reply of a peer that has left since lies in the inbox before its departure
                 // is told, so the inbox is always looked at first.
-                let from_peer = |id: PeerId, _: crate::wire::batch::First<'_>| id == peer;
-                return match self
-                    .inbox
-                    .poll_next(cx, &mut tickets.reply, Some(&from_peer))
-                {
-                    Poll::Pending => Poll::Pending,
-                    Poll::Ready(Next::Message(peer, message)) => match open_reply(message) {
-                        Some(reply) => {
-                            state.exchange = Exchange::Idle;
-                            drop(state);
-                            self.turns.wake_all();
-                            Poll::Ready(Answer::Reply(reply))
-                        }
-                        None => Poll::Ready(Answer::Malformed(peer)),
-                    },
-                    Poll::Ready(Next::Empty | Next::Closed) => Poll::Ready(Answer::Closed),
+                let from_peer = |id, batch: &mut Batch| {
+                    if id == peer {
+                        return batch.pop();
+                    }
+                    batch.skip();
+                    None
                 };
+                let message = ready!(self.inbox.poll_next(cx, &mut tickets.reply, from_peer));
+                let answer = match message.map(open_reply) {
+                    None => Answer::Closed,
+                    Some(None) => Answer::Malformed(peer),
+                    Some(Some(reply)) => {
+                        state.exchange = Exchange::Idle;
+                        drop(state);
+                        self.turns.wake_all();
+                        Answer::Reply(reply)
+                    }
+                };
+                return Poll::Ready(answer);
             }
             match std::mem::take(&mut state.exchange) {
                 Exchange::AskAgain {
@@ -247,11 +247,7 @@ impl Requests {
         let reset = match &state.exchange {
             Exchange::Asked { number, peer, .. } if *number == wanted => {
                 let peer = *peer;
-                let queued = state
-                    .pipes
-                    .get(&peer)
-                    .is_some_and(|pipe| !pipe.drain().is_empty());
-                if queued {
+                if !self.sender.take_back(peer).is_empty() {
                     state.exchange = Exchange::Idle;
                     None
                 } else {
@@ -301,7 +297,6 @@ impl Pattern for Requests {
     }
 
     fn attach_outbound(&self, id: PeerId, pipe: &Arc<Pipe>) {
-        self.state.lock().pipes.insert(id, Arc::clone(pipe));
         self.sender.attach(id, Arc::clone(pipe));
     }
 
@@ -316,9 +311,8 @@ impl Pattern for Requests {
             reason,
         } = departure;
         let mut state = self.state.lock();
-        let pipe = state.pipes.get(&id).cloned();
         if !keeps_outbound {
-            state.pipes.remove(&id);
+            unwritten.extend(self.sender.take_back(id));
             self.sender.detach(id, Vec::new());
         }
         let mut dropped = 0;
@@ -328,7 +322,7 @@ impl Pattern for Requests {
                 lock_step,
                 peer,
             } if peer == id => {
-                let queued = pipe.is_some_and(|pipe| pipe.load().messages > 0);
+                let queued = self.sender.is_queued(id);
                 let request = unwritten.iter_mut().find_map(|batch| batch.pop());
                 state.exchange = if keeps_outbound && queued {
                     Exchange::Asked {
@@ -352,14 +346,11 @@ impl Pattern for Requests {
             }
             Exchange::Abandoned { peer } if peer == id => {
                 // It may have come back unwritten: nobody wants it sent.
-                drop(pipe.map(|pipe| pipe.drain()));
+                self.sender.take_back(id);
             }
             other => {
                 state.exchange = other;
-                dropped = unwritten
-                    .iter()
-                    .map(crate::wire::batch::Batch::messages)
-                    .sum();
+                dropped = unwritten.iter().map(Batch::messages).sum();
             }
         }
         drop(state);
@@ -376,7 +367,6 @@ impl Pattern for Requests {
         let unsent = self.sender.close();
         self.inbox.close();
         self.turns.close();
-        self.state.lock().pipes.clear();
         unsent
     }
 }

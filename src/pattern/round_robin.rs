@@ -10,6 +10,7 @@ use super::PeerId;
 use super::line::Line;
 use super::slots::Slots;
 use crate::message::Message;
+use crate::pipe::feed::Feed;
 use crate::pipe::sync::{Arc, Mutex};
 use crate::pipe::wake::{Listener, Signal, Ticket, Token};
 use crate::pipe::{Load, Pipe, PushError};
@@ -34,7 +35,7 @@ struct State {
 #[derive(Debug)]
 struct Peer {
     id: PeerId,
-    pipe: Arc<Pipe>,
+    feed: Feed,
     in_round: bool,
 }
 
@@ -58,13 +59,12 @@ impl RoundRobin {
         if self.line.is_closed() {
             return;
         }
-        let token = state.peers.insert(Peer {
+        let listener: Arc<dyn Listener> = Arc::clone(self) as Arc<dyn Listener>;
+        let token = state.peers.insert_with(|token| Peer {
             id,
-            pipe: Arc::clone(&pipe),
+            feed: Feed::new(pipe, listener, token),
             in_round: true,
         });
-        let listener: Arc<dyn Listener> = Arc::clone(self) as Arc<dyn Listener>;
-        pipe.produce_for(listener, token);
         state.round.push_back(token);
         state.rehome();
         drop(state);
@@ -78,13 +78,12 @@ impl RoundRobin {
         if self.line.is_closed() {
             return unwritten.iter().map(Batch::messages).sum();
         }
-        if let Some(token) = state.peers.find(|peer| peer.id == id) {
-            state.peers.remove(token);
-            state.round.retain(|&other| other != token);
-        }
         state
             .orphans
             .extend(unwritten.into_iter().filter(|batch| !batch.is_empty()));
+        if let Some(token) = state.peers.find(|peer| peer.id == id) {
+            state.remove(token);
+        }
         state.rehome();
         0
     }
@@ -130,11 +129,14 @@ impl RoundRobin {
             }
             state.collect(&self.line);
             let mut place = None;
-            let served =
-                state.serve(|pipe| pipe.reserve().inspect(|()| place = Some(Arc::clone(pipe))));
+            let served = state.serve(|feed| {
+                feed.reserve()?;
+                place = Some(Reserved(Some(Arc::clone(feed.pipe()))));
+                Ok(())
+            });
             if served.is_some() {
                 self.line.served(ticket, !state.round.is_empty());
-                return Poll::Ready(Some(Reserved(place)));
+                return Poll::Ready(place);
             }
             if self.line.wait(cx, ticket) {
                 return Poll::Pending;
@@ -145,12 +147,37 @@ impl RoundRobin {
     /// Fills a promised place. When its peer is gone meanwhile, the message goes to another one.
     pub(crate) fn send_reserved(&self, mut place: Reserved, message: &Message) {
         let Some(pipe) = place.0.take() else { return };
-        if pipe.push_reserved(&[], message).is_err() {
-            let mut orphan = Batch::default();
-            orphan.push(&[], message, 0);
-            let mut state = self.state.lock();
-            state.orphans.push_back(orphan);
-            state.rehome();
+        let mut state = self.state.lock();
+        let token = state
+            .peers
+            .find(|peer| Arc::ptr_eq(peer.feed.pipe(), &pipe));
+        if let Some(peer) = token.and_then(|token| state.peers.get_mut(token)) {
+            peer.feed.push_reserved(&[], message);
+            return;
+        }
+        pipe.unreserve();
+        let mut orphan = Batch::default();
+        orphan.push(&[], message, 0);
+        state.orphans.push_back(orphan);
+        state.rehome();
+    }
+
+    /// Whether something that was sent to this peer has not been taken for writing.
+    pub(crate) fn is_queued(&self, id: PeerId) -> bool {
+        let state = self.state.lock();
+        let token = state.peers.find(|peer| peer.id == id);
+        token
+            .and_then(|token| state.peers.get(token))
+            .is_some_and(|peer| peer.feed.is_queued())
+    }
+
+    /// Takes back what was sent to this peer and has not been taken for writing.
+    pub(crate) fn take_back(&self, id: PeerId) -> Vec<Batch> {
+        let mut state = self.state.lock();
+        let token = state.peers.find(|peer| peer.id == id);
+        match token.and_then(|token| state.peers.get_mut(token)) {
+            Some(peer) => peer.feed.take_back(),
+            None => Vec::new(),
         }
     }
 
@@ -164,8 +191,14 @@ impl RoundRobin {
     pub(crate) fn close(&self) -> usize {
         self.line.close();
         let mut state = self.state.lock();
-        state.peers = Slots::default();
-        state.round.clear();
+        for token in state.peers.tokens() {
+            // What is staged is still to be written; what the pipe of a dead peer would not take
+            // has nobody to go to.
+            if let Some(peer) = state.peers.get_mut(token) {
+                peer.feed.hand_over();
+            }
+            state.remove(token);
+        }
         state.orphans.drain(..).map(|batch| batch.messages()).sum()
     }
 
@@ -195,8 +228,15 @@ impl Drop for Reserved {
 }
 
 impl Listener for RoundRobin {
-    fn signal(&self, token: Token, _: Signal) {
-        self.line.signal(token);
+    fn signal(&self, token: Token, signal: Signal) {
+        match signal {
+            Signal::Wanted => {
+                if let Some(peer) = self.state.lock().peers.get_mut(token) {
+                    peer.feed.hand_over();
+                }
+            }
+            Signal::Readable | Signal::Writable => self.line.signal(token),
+        }
     }
 }
 
@@ -225,7 +265,7 @@ impl State {
             return Sent::Closed;
         }
         self.collect(line);
-        match self.serve(|pipe| pipe.push(envelope, message)) {
+        match self.serve(|feed| feed.push(envelope, message)) {
             Some(id) => Sent::To(id),
             None => Sent::Full,
         }
@@ -235,14 +275,14 @@ impl State {
     #[inline]
     fn serve(
         &mut self,
-        mut offer: impl FnMut(&Arc<Pipe>) -> Result<(), PushError>,
+        mut offer: impl FnMut(&mut Feed) -> Result<(), PushError>,
     ) -> Option<PeerId> {
         while let Some(&token) = self.round.front() {
             let Some(peer) = self.peers.get_mut(token) else {
                 self.round.pop_front();
                 continue;
             };
-            match offer(&peer.pipe) {
+            match offer(&mut peer.feed) {
                 Ok(()) => {
                     let served = peer.id;
                     if self.round.len() > 1 {
@@ -257,19 +297,30 @@ impl State {
                 }
                 // Its connection is ending; what it held comes back with `detach`.
                 Err(PushError::Closed) => {
+                    peer.in_round = false;
                     self.round.pop_front();
-                    self.peers.remove(token);
                 }
             }
         }
         None
     }
 
+    /// Forgets a peer; what it had not handed over to its pipe is an orphan.
+    fn remove(&mut self, token: Token) {
+        self.round.retain(|&other| other != token);
+        if let Some(peer) = self.peers.remove(token) {
+            let staged = peer.feed.into_staged();
+            if !staged.is_empty() {
+                self.orphans.push_back(staged);
+            }
+        }
+    }
+
     /// Hands orphans to peers that have room.
     fn rehome(&mut self) {
         while let Some(mut orphans) = self.orphans.pop_front() {
             while let Some(message) = orphans.peek().is_some().then(|| orphans.pop()).flatten() {
-                if self.serve(|pipe| pipe.push(&[], &message)).is_none() {
+                if self.serve(|feed| feed.push(&[], &message)).is_none() {
                     let mut rest = Batch::default();
                     rest.push(&[], &message, 0);
                     rest.append(&orphans);

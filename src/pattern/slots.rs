@@ -21,14 +21,23 @@ impl<T> Default for Slots<T> {
 
 impl<T> Slots<T> {
     pub(crate) fn insert(&mut self, entry: T) -> Token {
-        if let Some(token) = self.free.pop() {
-            if let Some(slot) = self.entries.get_mut(token) {
-                *slot = Some(entry);
-                return token;
-            }
+        self.insert_with(|_| entry)
+    }
+
+    /// As [`insert`](Self::insert), for an entry that knows its token.
+    pub(crate) fn insert_with(&mut self, make: impl FnOnce(Token) -> T) -> Token {
+        let free = self.free.pop();
+        let token = free.unwrap_or(self.entries.len());
+        let entry = Some(make(token));
+        match self.entries.get_mut(token) {
+            Some(slot) => *slot = entry,
+            None => self.entries.push(entry),
         }
-        self.entries.push(Some(entry));
-        self.entries.len() - 1
+        token
+    }
+
+    pub(crate) fn tokens(&self) -> Vec<Token> {
+        self.iter().map(|(token, _)| token).collect()
     }
 
     pub(crate) fn remove(&mut self, token: Token) -> Option<T> {

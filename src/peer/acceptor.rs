@@ -68,6 +68,10 @@ pub(crate) async fn run(
         }
     }
     unfinished.drop_all();
+    let endpoint = listener.endpoint().clone();
+    drop(listener);
+    // Told only now: whoever waits for it may want to bind there.
+    hub.tell(Event::Closed { endpoint });
 }
 
 fn start(

@@ -7,6 +7,7 @@
 pub(crate) mod acceptor;
 pub(crate) mod backoff;
 pub(crate) mod dialer;
+mod direct;
 #[cfg(feature = "inproc")]
 pub(crate) mod link;
 pub(crate) mod session;

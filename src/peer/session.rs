@@ -93,7 +93,7 @@ pub(crate) async fn run(
     let since = Instant::now();
     let mut traffic = Traffic::new(read, write, connection, pipes.clone());
     let reason = poll_fn(|cx| traffic.poll(cx)).await;
-    let unwritten = traffic.into_unwritten();
+    let unwritten = traffic.into_unwritten().await;
     let departure = leave(&pipes, place.standing.is_some(), unwritten, reason.clone());
     hub.depart(id, departure);
     Outcome {

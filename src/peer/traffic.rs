@@ -4,6 +4,7 @@
 //! everything there is to do in both directions and nothing is polled that has not been asked for.
 //! The session is ended through its outbound pipe, whatever it is doing.
 
+use std::future::poll_fn;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
@@ -13,8 +14,11 @@ use tokio::io::{AsyncRead, ReadBuf};
 use tokio::time::Sleep;
 
 use super::Pipes;
+use super::direct::Direct;
 use super::session::{fault, io, poll_read, poll_write};
 use crate::event::DisconnectReason;
+use crate::pipe::shortcut::Shortcut;
+use crate::pipe::sync::Arc;
 use crate::pipe::{CloseReason, Take};
 use crate::transport::{ReadHalf, WriteHalf};
 use crate::wire::batch::Batch;
@@ -38,7 +42,9 @@ const RECYCLE_MAX: usize = 256 * 1024;
 pub(super) struct Traffic {
     read: ReadHalf,
     /// None once everything has been said: dropping it told the peer so.
-    write: Option<WriteHalf>,
+    write: Option<Arc<WriteHalf>>,
+    /// The same write half, for senders that find the connection at rest.
+    direct: Option<Arc<Direct>>,
     connection: Connection,
     pipes: Pipes,
     transmit: Option<Transmit>,
@@ -53,15 +59,21 @@ pub(super) struct Traffic {
 }
 
 impl Traffic {
-    pub(super) const fn new(
+    pub(super) fn new(
         read: ReadHalf,
         write: WriteHalf,
         connection: Connection,
         pipes: Pipes,
     ) -> Self {
+        let write = Arc::new(write);
+        let direct = Arc::new(Direct::new(Arc::clone(&write)));
+        pipes
+            .outbound
+            .open_shortcut(Arc::clone(&direct) as Arc<dyn Shortcut>);
         Self {
             read,
             write: Some(write),
+            direct: Some(direct),
             connection,
             pipes,
             transmit: None,
@@ -74,9 +86,11 @@ impl Traffic {
         }
     }
 
-    /// Whole messages of which no byte was written.
-    pub(super) fn into_unwritten(self) -> Batch {
+    /// Whole messages of which no byte was written. Senders write no more when this returns.
+    pub(super) async fn into_unwritten(self) -> Batch {
+        let begun = poll_fn(|cx| self.pipes.outbound.poll_close_shortcut(cx)).await;
         self.transmit
+            .or(begun)
             .map(Transmit::into_unwritten)
             .unwrap_or_default()
     }
@@ -120,19 +134,26 @@ impl Traffic {
             return Ok(false);
         };
         if self.transmit.is_none() {
-            let control = self.connection.outgoing();
-            if control.is_empty() {
-                match self.pipes.outbound.poll_take(cx) {
-                    Poll::Ready(Take::Batch(batch)) => {
-                        self.transmit = Some(Transmit::new(self.connection.outbound(batch)));
+            let control = !self.connection.outgoing().is_empty();
+            let take = if control {
+                // What a sender has begun to write goes first: control comes between messages.
+                match self.pipes.outbound.poll_claim(cx) {
+                    Poll::Ready(Some(begun)) => Poll::Ready(Take::Begun(begun)),
+                    Poll::Ready(None) => {
+                        let bytes = Bytes::from(std::mem::take(self.connection.outgoing()));
+                        Poll::Ready(Take::Begun(Transmit::new(Batch::from_wire(bytes, 0))))
                     }
-                    Poll::Ready(Take::Closed(reason)) => return self.finish(reason),
-                    Poll::Ready(Take::Empty) | Poll::Pending => return Ok(false),
+                    Poll::Pending => Poll::Pending,
                 }
             } else {
-                let control = Bytes::from(std::mem::take(control));
-                self.transmit = Some(Transmit::new(Batch::from_wire(control, 0)));
-            }
+                self.pipes.outbound.poll_take(cx)
+            };
+            self.transmit = Some(match take {
+                Poll::Ready(Take::Batch(batch)) => Transmit::new(self.connection.outbound(batch)),
+                Poll::Ready(Take::Begun(transmit)) => transmit,
+                Poll::Ready(Take::Closed(reason)) => return self.finish(cx, reason),
+                Poll::Ready(Take::Empty) | Poll::Pending => return Ok(false),
+            });
         }
         let Some(transmit) = &mut self.transmit else {
             return Ok(false);
@@ -141,6 +162,9 @@ impl Traffic {
             Poll::Pending => Ok(false),
             Poll::Ready(Err(error)) => Err(io(error)),
             Poll::Ready(Ok(())) => {
+                if let Some(direct) = &self.direct {
+                    direct.wrote();
+                }
                 let buffer = self.transmit.take().and_then(Transmit::into_buffer);
                 if let Some(buffer) = buffer.filter(|buffer| buffer.capacity() <= RECYCLE_MAX) {
                     self.pipes.outbound.recycle(buffer);
@@ -151,10 +175,19 @@ impl Traffic {
     }
 
     /// Nothing more is to be sent: says so to the peer and waits for it to hang up.
-    fn finish(&mut self, reason: CloseReason) -> Result<bool, DisconnectReason> {
+    fn finish(
+        &mut self,
+        cx: &mut Context<'_>,
+        reason: CloseReason,
+    ) -> Result<bool, DisconnectReason> {
         if reason != CloseReason::Done {
             return Err(ended(reason));
         }
+        // The pipe is closed and empty, so no sender is writing: this is ready at once.
+        if self.pipes.outbound.poll_close_shortcut(cx).is_pending() {
+            return Ok(false);
+        }
+        self.direct = None;
         self.write = None;
         self.farewell = Some(Instant::now() + FAREWELL);
         Ok(true)

@@ -15,24 +15,23 @@
 //!
 //! Lock order: a pattern's lock, then one pipe's lock. A pipe calls nobody while it is locked.
 
+pub(crate) mod feed;
+pub(crate) mod shortcut;
+mod state;
 pub(crate) mod sync;
 pub(crate) mod wake;
 
-use std::collections::VecDeque;
 use std::task::{Context, Poll};
 
 use crate::fault::PeerFault;
 use crate::message::Message;
 use crate::options::Capacity;
 use crate::wire::batch::Batch;
-use sync::{Arc, Mutex};
-use wake::{End, Listener, Signal, Token};
-
-/// Encoded bytes after which a batch takes no further message.
-///
-/// One write of 64 KiB costs the least per byte on loopback: 16 KiB and 256 KiB both move half as
-/// many messages per second.
-const BATCH_BYTES: usize = 64 * 1024;
+use crate::wire::transmit::Transmit;
+use shortcut::Shortcut;
+use state::{BATCH_BYTES, State};
+use sync::{Arc, AtomicBool, Mutex, MutexGuard, Ordering};
+use wake::{Listener, Signal, Token};
 
 /// A chunk from a connection that is shorter than this is copied, so that a few queued bytes never
 /// pin a read buffer.
@@ -43,6 +42,15 @@ const COPY_CHUNK: usize = 2 * 1024;
 pub(crate) struct Load {
     pub(crate) messages: usize,
     pub(crate) bytes: usize,
+}
+
+impl Load {
+    pub(crate) const fn of(batch: &Batch) -> Self {
+        Self {
+            messages: batch.messages(),
+            bytes: batch.bytes(),
+        }
+    }
 }
 
 /// Why a pipe takes no more.
@@ -78,6 +86,8 @@ pub(crate) enum PushError {
 #[derive(Debug)]
 pub(crate) enum Take {
     Batch(Batch),
+    /// A sender has begun to write this.
+    Begun(Transmit),
     Empty,
     Closed(CloseReason),
 }
@@ -96,39 +106,16 @@ pub(crate) struct Pipe {
     state: Mutex<State>,
     /// Bodies longer than this are shared with the sender instead of being copied.
     share_above: usize,
-}
-
-#[derive(Debug)]
-struct State {
-    queue: VecDeque<Batch>,
-    /// A buffer to grow the next batch in.
-    spare: Option<Vec<u8>>,
-    /// Queued, or taken and not released yet.
-    used: Load,
-    /// Places promised to senders that have not filled them yet.
-    reserved: usize,
-    capacity: Capacity,
-    closed: Option<CloseReason>,
-    producer: End,
-    consumer: End,
-    passed: Passed,
+    /// Whether the consumer waits: spares a feed the lock. Changes only under the lock.
+    hungry: AtomicBool,
 }
 
 impl Pipe {
     pub(crate) fn new(capacity: Capacity, share_above: usize) -> Arc<Self> {
         Arc::new(Self {
-            state: Mutex::new(State {
-                queue: VecDeque::new(),
-                spare: None,
-                used: Load::default(),
-                reserved: 0,
-                capacity,
-                closed: None,
-                producer: End::default(),
-                consumer: End::default(),
-                passed: Passed::default(),
-            }),
+            state: Mutex::new(State::new(capacity)),
             share_above,
+            hungry: AtomicBool::new(false),
         })
     }
 
@@ -145,10 +132,106 @@ impl Pipe {
     pub(crate) fn push(&self, envelope: &[u8], message: &Message) -> Result<(), PushError> {
         let mut state = self.state.lock();
         state.check_room()?;
-        let wake = state.append(|batch| batch.push(envelope, message, self.share_above));
+        let put = |batch: &mut Batch| {
+            batch.push(envelope, message, self.share_above);
+        };
+        if state.may_deliver() {
+            state.append_untold(put);
+            self.deliver(state);
+            return Ok(());
+        }
+        let wake = state.append(put);
         drop(state);
         perform(wake);
         Ok(())
+    }
+
+    /// Writes the only batch through the shortcut.
+    #[cold]
+    fn deliver(&self, mut state: MutexGuard<'_, State>) {
+        let (Some(shortcut), Some(batch)) = (state.shortcut.clone(), state.queue.pop_front())
+        else {
+            return;
+        };
+        let wake = state.release(Load::of(&batch));
+        state.delivering = true;
+        drop(state);
+        let transmit = shortcut.deliver(batch);
+        let mut state = self.state.lock();
+        state.delivering = false;
+        if transmit.is_done() {
+            if let Some(buffer) = transmit.into_buffer() {
+                state.spare = Some(buffer);
+            }
+        } else {
+            state.begun = Some(transmit);
+        }
+        let more = state.begun.is_some() || !state.queue.is_empty() || state.closed.is_some();
+        let waits = more || state.claimed;
+        let told = if waits {
+            state.consumer.changed(Signal::Readable)
+        } else {
+            None
+        };
+        drop(state);
+        perform(wake);
+        perform(told);
+    }
+
+    /// The producing end is a [`Feed`](feed::Feed) of `listener`, which is asked for what it has
+    /// when the consumer finds the pipe empty.
+    fn feed_from(&self, listener: Arc<dyn Listener>, token: Token) {
+        let mut state = self.state.lock();
+        state.producer.listen(listener, token);
+        state.fed = true;
+    }
+
+    /// Takes what a feed has staged; returns the room that is left. Errors: the pipe is closed, and
+    /// `staged` stays as it is; or it has no room left, and `staged` has been taken.
+    fn accept(&self, staged: &mut Batch) -> Result<Load, PushError> {
+        let mut state = self.state.lock();
+        if state.closed.is_some() {
+            return Err(PushError::Closed);
+        }
+        let mut wake = None;
+        if !staged.is_empty() {
+            let deliver = state.may_deliver();
+            state.enqueue(staged);
+            if deliver {
+                self.deliver(state);
+                state = self.state.lock();
+            } else {
+                wake = state.tell_consumer();
+                self.hungry.store(false, Ordering::Release);
+            }
+        }
+        let room = state.check_room().map(|()| state.room());
+        drop(state);
+        perform(wake);
+        room
+    }
+
+    /// Whether the consumer waits for something.
+    #[inline]
+    fn is_hungry(&self) -> bool {
+        self.hungry.load(Ordering::Acquire)
+    }
+
+    const fn share_above(&self) -> usize {
+        self.share_above
+    }
+
+    /// Has the feed, if there is one, hand over what it has staged.
+    pub(crate) fn settle(&self) {
+        let ask = {
+            let state = self.state.lock();
+            if state.fed {
+                state.producer.ask()
+            } else {
+                None
+            }
+        };
+        perform(ask);
     }
 
     /// Appends copies of already encoded messages; their large bodies are shared. A full pipe
@@ -192,7 +275,7 @@ impl Pipe {
                 bytes: chunk.bytes(),
             });
             state.queue.push_back(chunk);
-            state.consumer.changed(Signal::Readable)
+            state.tell_consumer()
         };
         drop(state);
         perform(wake);
@@ -218,30 +301,9 @@ impl Pipe {
         self.state.lock().producer.become_task(cx.waker());
     }
 
-    /// Promises a place to a sender, to be used by [`push_reserved`](Self::push_reserved) or given
-    /// back by [`unreserve`](Self::unreserve).
-    pub(crate) fn reserve(&self) -> Result<(), PushError> {
-        let mut state = self.state.lock();
-        state.check_room()?;
-        state.reserved += 1;
-        Ok(())
-    }
-
-    /// Fills a promised place. Fails only when the pipe has been closed meanwhile.
-    pub(crate) fn push_reserved(
-        &self,
-        envelope: &[u8],
-        message: &Message,
-    ) -> Result<(), PushError> {
-        let mut state = self.state.lock();
-        state.reserved = state.reserved.saturating_sub(1);
-        if state.closed.is_some() {
-            return Err(PushError::Closed);
-        }
-        let wake = state.append(|batch| batch.push(envelope, message, self.share_above));
-        drop(state);
-        perform(wake);
-        Ok(())
+    /// Promises a place to a sender, who gives it back when it has been filled.
+    fn reserve(&self) {
+        self.state.lock().reserved += 1;
     }
 
     /// Gives a promised place back.
@@ -260,7 +322,7 @@ impl Pipe {
         let mut state = self.state.lock();
         state.consumer.listen(listener, token);
         state.consumer.wait();
-        let ready = !state.queue.is_empty() || state.closed.is_some();
+        let ready = !state.queue.is_empty() || state.closed.is_some() || state.fed;
         let wake = if ready {
             state.consumer.changed(Signal::Readable)
         } else {
@@ -272,7 +334,9 @@ impl Pipe {
 
     /// The consumer is gone; what it has not taken stays for the next one.
     pub(crate) fn leave(&self) {
-        self.state.lock().consumer.leave();
+        let mut state = self.state.lock();
+        state.consumer.leave();
+        self.hungry.store(false, Ordering::Release);
     }
 
     /// The consumer is this task, which will hear of the pipe's end even while it does not wait.
@@ -289,9 +353,11 @@ impl Pipe {
     /// Takes the oldest batch. What was taken goes on counting until it is
     /// [released](Self::release). A consumer that finds nothing is told of the next message.
     pub(crate) fn take(&self) -> Take {
-        let mut state = self.state.lock();
+        let mut state = self.lock_asked();
         let take = state.take();
-        if matches!(take, Take::Empty) {
+        let empty = matches!(take, Take::Empty);
+        self.hungry.store(empty, Ordering::Release);
+        if empty {
             state.consumer.wait();
         }
         take
@@ -300,23 +366,64 @@ impl Pipe {
     /// As [`take`](Self::take) for a consumer that is a task and needs no more accounting: what it
     /// takes is released at once.
     pub(crate) fn poll_take(&self, cx: &mut Context<'_>) -> Poll<Take> {
-        let mut state = self.state.lock();
-        match state.take() {
-            Take::Empty => {
-                state.consumer.wait_as(cx.waker());
-                Poll::Pending
-            }
-            Take::Batch(batch) => {
-                let wake = state.release(Load {
-                    messages: batch.messages(),
-                    bytes: batch.bytes(),
-                });
-                drop(state);
-                perform(wake);
-                Poll::Ready(Take::Batch(batch))
-            }
-            closed => Poll::Ready(closed),
+        let mut state = self.lock_asked();
+        state.claimed = false;
+        let take = if state.delivering {
+            Take::Empty
+        } else {
+            state.take()
+        };
+        let empty = matches!(take, Take::Empty);
+        self.hungry.store(empty, Ordering::Release);
+        if empty {
+            state.consumer.wait_as(cx.waker());
+            return Poll::Pending;
         }
+        state.consumer.act();
+        let released = match &take {
+            Take::Batch(batch) => state.release(Load::of(batch)),
+            _ => None,
+        };
+        drop(state);
+        perform(released);
+        Poll::Ready(take)
+    }
+
+    /// Locks, after the feed has handed over what it has if the pipe is empty.
+    ///
+    /// A feed looks at `hungry` under its pattern's lock, and answers under the same lock: what it
+    /// had staged before it is asked comes with the answer, and what it stages afterwards it hands
+    /// over by itself.
+    fn lock_asked(&self) -> MutexGuard<'_, State> {
+        let state = self.state.lock();
+        if !state.fed || !state.is_empty() {
+            return state;
+        }
+        self.hungry.store(true, Ordering::Release);
+        let ask = state.producer.ask();
+        drop(state);
+        perform(ask);
+        self.state.lock()
+    }
+
+    /// Makes sure that no sender writes to the connection until the consumer waits again, and hands
+    /// over what one has begun to write.
+    pub(crate) fn poll_claim(&self, cx: &mut Context<'_>) -> Poll<Option<Transmit>> {
+        let mut state = self.state.lock();
+        state.poll_claim(cx)
+    }
+
+    /// Lets senders write to a quiet connection themselves.
+    pub(crate) fn open_shortcut(&self, shortcut: Arc<dyn Shortcut>) {
+        self.state.lock().shortcut = Some(shortcut);
+    }
+
+    /// Ends that, once no sender is at it, and hands over what one has begun to write.
+    pub(crate) fn poll_close_shortcut(&self, cx: &mut Context<'_>) -> Poll<Option<Transmit>> {
+        let mut state = self.state.lock();
+        let begun = std::task::ready!(state.poll_claim(cx));
+        state.shortcut = None;
+        Poll::Ready(begun)
     }
 
     /// Part of what was taken is used up.
@@ -336,7 +443,7 @@ impl Pipe {
         state.used.messages += batch.messages();
         state.used.bytes += batch.bytes();
         state.queue.push_front(batch);
-        let wake = state.consumer.changed(Signal::Readable);
+        let wake = state.tell_consumer();
         drop(state);
         perform(wake);
     }
@@ -351,7 +458,7 @@ impl Pipe {
         let mut state = self.state.lock();
         state.spare = None;
         if state.queue.is_empty() {
-            state.queue = VecDeque::new();
+            state.queue.shrink_to_fit();
         }
     }
 
@@ -360,6 +467,9 @@ impl Pipe {
     /// Ends the pipe; the first reason stands, except that [`CloseReason::Now`] cuts a
     /// [`CloseReason::Done`] short. Wakes both ends.
     pub(crate) fn close(&self, reason: CloseReason) {
+        if reason.delivers() {
+            self.settle();
+        }
         let mut state = self.state.lock();
         match (&state.closed, &reason) {
             (None, _) | (Some(CloseReason::Done), CloseReason::Now) => state.closed = Some(reason),
@@ -419,93 +529,5 @@ impl Pipe {
 fn perform(wake: Option<wake::Wake>) {
     if let Some(wake) = wake {
         wake.perform();
-    }
-}
-
-impl State {
-    #[inline]
-    fn check_room(&mut self) -> Result<(), PushError> {
-        if self.closed.is_some() {
-            return Err(PushError::Closed);
-        }
-        let taken = self.used.messages.saturating_add(self.reserved);
-        if taken >= self.capacity.messages || self.used.bytes >= self.capacity.bytes {
-            self.producer.wait();
-            return Err(PushError::Full);
-        }
-        Ok(())
-    }
-
-    const fn room(&self) -> Load {
-        let taken = self.used.messages.saturating_add(self.reserved);
-        Load {
-            messages: self.capacity.messages.saturating_sub(taken),
-            bytes: self.capacity.bytes.saturating_sub(self.used.bytes),
-        }
-    }
-
-    /// Lets `put` append to the batch that is open.
-    #[inline]
-    fn append(&mut self, put: impl FnOnce(&mut Batch)) -> Option<wake::Wake> {
-        let open = self
-            .queue
-            .back()
-            .is_some_and(|batch| batch.is_open(BATCH_BYTES));
-        if !open {
-            let buffer = self.spare.take().unwrap_or_default();
-            self.queue.push_back(Batch::in_buffer(buffer));
-        }
-        let batch = self.queue.back_mut()?;
-        let before = Load {
-            messages: batch.messages(),
-            bytes: batch.bytes(),
-        };
-        put(batch);
-        let added = Load {
-            messages: batch.messages() - before.messages,
-            bytes: batch.bytes() - before.bytes,
-        };
-        self.count(added);
-        self.consumer.changed(Signal::Readable)
-    }
-
-    #[inline]
-    const fn count(&mut self, added: Load) {
-        self.used.messages += added.messages;
-        self.used.bytes += added.bytes;
-        self.passed.messages += added.messages as u64;
-        self.passed.bytes += added.bytes as u64;
-    }
-
-    fn take(&mut self) -> Take {
-        if let Some(reason) = &self.closed {
-            if self.queue.is_empty() || !reason.delivers() {
-                return Take::Closed(reason.clone());
-            }
-        }
-        match self.queue.pop_front() {
-            Some(batch) => Take::Batch(batch),
-            None => Take::Empty,
-        }
-    }
-
-    fn release(&mut self, load: Load) -> Option<wake::Wake> {
-        self.used.messages = self.used.messages.saturating_sub(load.messages);
-        self.used.bytes = self.used.bytes.saturating_sub(load.bytes);
-        self.drained()
-    }
-
-    /// The producer's wake-up, when it waits and half of the capacity is free again.
-    fn drained(&mut self) -> Option<wake::Wake> {
-        if !self.producer.is_waiting() {
-            return None;
-        }
-        let taken = self.used.messages.saturating_add(self.reserved);
-        let low = taken <= self.capacity.messages / 2 && self.used.bytes <= self.capacity.bytes / 2;
-        if low {
-            self.producer.changed(Signal::Writable)
-        } else {
-            None
-        }
     }
 }

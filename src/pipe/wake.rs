@@ -19,6 +19,8 @@ pub(crate) enum Signal {
     Readable,
     /// There is room again, or the pipe has been closed.
     Writable,
+    /// The consumer has found the pipe empty and asks for what is staged.
+    Wanted,
 }
 
 /// A pattern that holds ends of many pipes and wants to know when one of them changes.
@@ -99,6 +101,11 @@ impl End {
         }
     }
 
+    /// This end is at work: no change needs to be told to it.
+    pub(super) const fn act(&mut self) {
+        self.waiting = false;
+    }
+
     pub(super) const fn is_waiting(&self) -> bool {
         self.waiting
     }
@@ -116,6 +123,16 @@ impl End {
             Notify::Listener(listener, token) => {
                 Some(Wake::Listener(Arc::clone(listener), *token, signal))
             }
+        }
+    }
+
+    /// The question for what this end has staged.
+    pub(super) fn ask(&self) -> Option<Wake> {
+        match &self.notify {
+            Notify::Listener(listener, token) => {
+                Some(Wake::Listener(Arc::clone(listener), *token, Signal::Wanted))
+            }
+            Notify::Nobody | Notify::Task(_) => None,
         }
     }
 

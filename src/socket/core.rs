@@ -144,6 +144,7 @@ impl Core {
 impl Peer {
     fn stats(&self) -> PeerStats {
         fn queue(pipe: &Pipe) -> Flow {
+            pipe.settle();
             let load = pipe.load();
             Flow {
                 messages: load.messages as u64,

@@ -86,8 +86,8 @@ macro_rules! common_methods {
 
             /// Stops listening at an endpoint, named as [`bind`](Self::bind) was given it or
             /// returned it. The connections that came in through it send what is queued, for as
-            /// long as linger allows, and end; what has arrived stays readable. Listening has
-            /// ended soon after, which an [`Event::Closed`](crate::Event::Closed) announces.
+            /// long as linger allows, and end; what has arrived stays readable. An
+            /// [`Event::Closed`](crate::Event::Closed) says when the address is free again.
             ///
             /// *Errors*: nothing is bound by that name.
             pub fn unbind(&self, endpoint: impl ToString) -> Result<(), $crate::UnknownEndpoint> {

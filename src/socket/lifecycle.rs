@@ -86,9 +86,12 @@ impl Attached {
         if let Some(standing) = self.standing() {
             standing.outbound.close(CloseReason::Done);
         }
-        core.tell(Event::Closed {
-            endpoint: self.endpoint.clone(),
-        });
+        // A listener's task tells this itself, when the address is free again.
+        if !matches!(self.kind, Kind::Listener { .. }) {
+            core.tell(Event::Closed {
+                endpoint: self.endpoint.clone(),
+            });
+        }
     }
 
     fn halt(&self) {

@@ -10,11 +10,10 @@ use super::handle::Handle;
 use super::pace::Pace;
 use crate::error::{RecvError, TryRecvError};
 use crate::message::Message;
-use crate::pattern::PeerId;
 use crate::pattern::fair_queue::{FairQueue, Next};
 use crate::pattern::interest::Interest;
 use crate::pipe::wake::Ticket;
-use crate::wire::batch::First;
+use crate::wire::batch::Batch;
 
 /// The receiving end of a socket: a fair queue, and what passes its filter.
 #[derive(Debug, Default)]
@@ -36,11 +35,11 @@ impl Inbox {
 
     pub(super) fn try_recv(&self) -> Result<Message, TryRecvError> {
         let next = match &self.interest {
-            None => self.queue.try_next(None),
-            Some(interest) => self.queue.try_next(Some(&wanted(interest))),
+            None => self.queue.try_next(|_, batch| batch.pop()),
+            Some(interest) => self.queue.try_next(|_, batch| pop_wanted(interest, batch)),
         };
         match next {
-            Next::Message(_, message) => Ok(message),
+            Next::Message(message) => Ok(message),
             Next::Empty => Err(TryRecvError::Empty),
             Next::Closed => Err(TryRecvError::Closed),
         }
@@ -54,18 +53,23 @@ impl Inbox {
     ) -> Poll<Result<Message, RecvError>> {
         std::task::ready!(self.pace.poll(cx));
         let next = match &self.interest {
-            None => self.queue.poll_next(cx, ticket, None),
-            Some(interest) => self.queue.poll_next(cx, ticket, Some(&wanted(interest))),
+            None => self.queue.poll_next(cx, ticket, |_, batch| batch.pop()),
+            Some(interest) => {
+                let read = |_, batch: &mut Batch| pop_wanted(interest, batch);
+                self.queue.poll_next(cx, ticket, read)
+            }
         };
-        next.map(|next| match next {
-            Next::Message(_, message) => Ok(message),
-            Next::Empty | Next::Closed => Err(RecvError::Closed),
-        })
+        next.map(|message| message.ok_or(RecvError::Closed))
     }
 }
 
-fn wanted(interest: &Interest) -> impl Fn(PeerId, First<'_>) -> bool {
-    |_, first| interest.wants(first.body)
+/// The next message, unless it is not wanted (any more).
+fn pop_wanted(interest: &Interest, batch: &mut Batch) -> Option<Message> {
+    if batch.peek().is_some_and(|first| interest.wants(first.body)) {
+        return batch.pop();
+    }
+    batch.skip();
+    None
 }
 
 /// A place in line at an inbox; dropping it passes a wake-up on that had come already.

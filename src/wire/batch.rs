@@ -163,16 +163,26 @@ impl Batch {
 
     /// Appends a message behind `envelope`, which is encoded frames that all announce more.
     ///
-    /// Bodies longer than `share_above` bytes are kept as they are instead of being copied.
-    pub(crate) fn push(&mut self, envelope: &[u8], message: &Message, share_above: usize) {
+    /// Bodies longer than `share_above` bytes are kept as they are instead of being copied. Returns
+    /// how many bytes the whole takes.
+    #[inline]
+    pub(crate) fn push(&mut self, envelope: &[u8], message: &Message, share_above: usize) -> usize {
         let mut added = envelope.len();
         let out = self.out();
-        out.extend_from_slice(envelope);
+        if !envelope.is_empty() {
+            out.extend_from_slice(envelope);
+        }
         match message.parts() {
+            // The packed form keeps the length byte in front, just as a short header does.
+            Parts::Packed([length, body @ ..]) if usize::from(*length) == body.len() => {
+                out.push(0);
+                out.push(*length);
+                out.extend_from_slice(body);
+                added = added.saturating_add(body.len()).saturating_add(2);
+            }
             Parts::Packed(packed) => {
                 let mut rest = packed;
                 while let Some(&length) = rest.first() {
-                    // The packed form keeps the length byte in front, just as a short header does.
                     let whole = usize::from(length).saturating_add(1).min(rest.len());
                     let (frame, tail) = rest.split_at(whole);
                     out.push(if tail.is_empty() { 0 } else { MORE });
@@ -191,6 +201,7 @@ impl Batch {
             }
         }
         self.finish_message(added);
+        added
     }
 
     /// Appends one frame of a message that [`finish_message`](Self::finish_message) will end.

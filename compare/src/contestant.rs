@@ -1,0 +1,42 @@
+//! Who is measured: libzmq, or wirelark on one of tokio's runtimes.
+
+use clap::ValueEnum;
+
+/// One way of running one library.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[value(rename_all = "snake_case")]
+pub enum Contestant {
+    /// The C library, from plain threads.
+    Libzmq,
+    /// Wirelark on tokio's single-threaded runtime.
+    CurrentThread,
+    /// Wirelark on tokio's default runtime, the socket used by the main task (`block_on`).
+    MultiMain,
+    /// The same runtime, the socket used by a spawned task.
+    MultiSpawned,
+}
+
+impl Contestant {
+    /// The ways of running wirelark, in the order of the table.
+    pub const WIRELARK: [Self; 3] = [Self::CurrentThread, Self::MultiMain, Self::MultiSpawned];
+
+    /// The word for the command line of a worker.
+    pub fn argument(self) -> &'static str {
+        match self {
+            Self::Libzmq => "libzmq",
+            Self::CurrentThread => "current_thread",
+            Self::MultiMain => "multi_main",
+            Self::MultiSpawned => "multi_spawned",
+        }
+    }
+
+    /// The words for the table.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Libzmq => "libzmq",
+            Self::CurrentThread => "current_thread",
+            Self::MultiMain => "multi_thread, main task",
+            Self::MultiSpawned => "multi_thread, spawned task",
+        }
+    }
+}

@@ -1,0 +1,10 @@
+//! The libzmq side: the C library behind thin handles, and what each role does with it.
+//!
+//! Used the way its documentation shows: plain threads, blocking `send` and `recv`, one I/O thread.
+
+mod ffi;
+mod roles;
+mod socket;
+
+pub use roles::play;
+pub use socket::version;

@@ -1,0 +1,104 @@
+//! A worker process: one contestant in one role for one round.
+//!
+//! Lines it prints: `ready ENDPOINT [ACKS]` once bound, then `result …` or `error …`. Lines it
+//! reads: `done`. When its standard input closes, the parent has gone and so does the worker.
+
+use std::io::{self, BufRead, Write};
+use std::net::SocketAddr;
+use std::process;
+use std::sync::mpsc::{self, Receiver};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+
+use anyhow::Result;
+
+use crate::affinity;
+use crate::contestant::Contestant;
+use crate::meter::Measured;
+use crate::task::Task;
+use crate::{lark, libzmq};
+
+/// First words of the lines above.
+pub const READY: &str = "ready";
+pub const RESULT: &str = "result";
+pub const ERROR: &str = "error";
+pub const DONE: &str = "done";
+
+/// A worker's line to its parent.
+#[derive(Clone)]
+pub struct Post {
+    done: Arc<Mutex<Receiver<()>>>,
+}
+
+impl Post {
+    fn open() -> Self {
+        let (sender, done) = mpsc::channel();
+        thread::spawn(move || {
+            for line in io::stdin().lock().lines() {
+                match line {
+                    Ok(line) if line == DONE => sender.send(()).ok(),
+                    _ => break,
+                };
+            }
+            process::exit(2);
+        });
+        Self {
+            done: Arc::new(Mutex::new(done)),
+        }
+    }
+
+    /// Bound: the peer may connect to this endpoint.
+    pub fn ready(&self, endpoint: &str, acks: Option<SocketAddr>) {
+        match acks {
+            Some(acks) => say(&format!("{READY} {endpoint} {acks}")),
+            None => say(&format!("{READY} {endpoint}")),
+        }
+    }
+
+    /// Blocks until the process that counts has its result. Until then messages may be on their
+    /// way, and ending would lose them.
+    pub fn wait_until_done(&self) {
+        // The sender is dropped only when the process ends, so an error cannot be met.
+        self.done
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .recv()
+            .ok();
+    }
+}
+
+/// Runs the task and ends the process.
+///
+/// Ends it with the threads and sockets in it: an orderly close is not part of a round.
+pub fn run(task: &Task) -> ! {
+    let post = Post::open();
+    match play(task, &post) {
+        Ok(measured) => {
+            say(&format!("{RESULT} {}", measured.to_line()));
+            process::exit(0)
+        }
+        Err(error) => {
+            say(&format!("{ERROR} {error:#}").replace('\n', " "));
+            process::exit(1)
+        }
+    }
+}
+
+fn play(task: &Task, post: &Post) -> Result<Measured> {
+    if let Some(cpu) = task.cpu {
+        // Before the first thread of either library, so that all of them inherit it.
+        affinity::pin_to(cpu)?;
+    }
+    match task.contestant {
+        Contestant::Libzmq => libzmq::play(task, post),
+        Contestant::CurrentThread | Contestant::MultiMain | Contestant::MultiSpawned => {
+            lark::play(task, post)
+        }
+    }
+}
+
+fn say(line: &str) {
+    let mut out = io::stdout().lock();
+    // A parent that no longer listens ends this process through its standard input.
+    writeln!(out, "{line}").and_then(|()| out.flush()).ok();
+}

@@ -1,0 +1,109 @@
+//! [`Feed`]: the producing end of a pipe for a pattern that has a lock of its own.
+//!
+//! A pattern holds its lock for every message anyway. A feed lives under it and gathers messages
+//! in a batch beside the pipe, so that the pipe's own lock is only taken when the consumer wants
+//! something: at once when it is at rest, else when it comes back for more and asks. What the pipe
+//! has room for is known in advance, as credit.
+//!
+//! Lock order: the pattern's lock, then the pipe's. A consumer asks with the pipe unlocked.
+
+use super::sync::Arc;
+use super::wake::{Listener, Token};
+use super::{Load, Pipe, PushError};
+use crate::message::Message;
+use crate::wire::batch::Batch;
+
+/// See the [module](self).
+#[derive(Debug)]
+pub(crate) struct Feed {
+    pipe: Arc<Pipe>,
+    /// Accepted and not handed to the pipe yet.
+    staged: Batch,
+    /// What the pipe still has room for, less what is staged.
+    credit: Load,
+}
+
+impl Feed {
+    /// The producing end belongs to `listener` from now on.
+    pub(crate) fn new(pipe: Arc<Pipe>, listener: Arc<dyn Listener>, token: Token) -> Self {
+        pipe.feed_from(listener, token);
+        Self {
+            pipe,
+            staged: Batch::default(),
+            credit: Load::default(),
+        }
+    }
+
+    pub(crate) const fn pipe(&self) -> &Arc<Pipe> {
+        &self.pipe
+    }
+
+    /// Accepts a message behind `envelope`, or leaves everything as it is. A producer that met a
+    /// full pipe is told when half of it has drained.
+    #[inline]
+    pub(crate) fn push(&mut self, envelope: &[u8], message: &Message) -> Result<(), PushError> {
+        if self.credit.messages == 0 || self.credit.bytes == 0 {
+            self.credit = self.pipe.accept(&mut self.staged)?;
+        }
+        self.stage(envelope, message);
+        self.credit.messages -= 1;
+        Ok(())
+    }
+
+    /// Fills a place that was reserved with [`reserve`](Self::reserve).
+    pub(crate) fn push_reserved(&mut self, envelope: &[u8], message: &Message) {
+        self.stage(envelope, message);
+        self.hand_over();
+        self.pipe.unreserve();
+    }
+
+    /// Has the pipe keep a place free.
+    pub(crate) fn reserve(&mut self) -> Result<(), PushError> {
+        self.credit = self.pipe.accept(&mut self.staged)?;
+        self.pipe.reserve();
+        self.credit.messages -= 1;
+        Ok(())
+    }
+
+    #[inline]
+    fn stage(&mut self, envelope: &[u8], message: &Message) {
+        let added = self.staged.push(envelope, message, self.pipe.share_above());
+        self.credit.bytes = self.credit.bytes.saturating_sub(added);
+        if self.pipe.is_hungry() || !self.staged.is_open(super::BATCH_BYTES) {
+            self.hand_over();
+        }
+    }
+
+    /// Gives the pipe what is staged: the consumer asked for it.
+    pub(crate) fn hand_over(&mut self) {
+        if self.staged.is_empty() {
+            return;
+        }
+        // A pipe that is full takes it all the same, since there was room when it was staged. One
+        // that is closed leaves it here, for `into_staged`.
+        match self.pipe.accept(&mut self.staged) {
+            Ok(credit) => self.credit = credit,
+            Err(_) => self.credit = Load::default(),
+        }
+    }
+
+    /// Takes back everything that the consumer has not taken.
+    pub(crate) fn take_back(&mut self) -> Vec<Batch> {
+        let mut batches = self.pipe.drain();
+        if !self.staged.is_empty() {
+            batches.push(std::mem::take(&mut self.staged));
+        }
+        self.credit = Load::default();
+        batches
+    }
+
+    /// Whether the consumer has not taken everything.
+    pub(crate) fn is_queued(&self) -> bool {
+        !self.staged.is_empty() || self.pipe.load().messages > 0
+    }
+
+    /// The messages that a closed pipe did not take.
+    pub(crate) fn into_staged(self) -> Batch {
+        self.staged
+    }
+}

@@ -1,0 +1,23 @@
+//! The shortcut: a sender writes to a connection that is at rest by itself.
+//!
+//! Waking the session costs a thread hop, which a lone request or reply would pay in full. So a
+//! sender that finds the pipe empty, its consumer at rest and the connection quiet delivers its
+//! message in its own task. It is the same pipe in the same order, never a second queue: while one
+//! sender delivers, others queue up behind it and the consumer keeps its hands off. Writing
+//! directly on every send would be a dead end, one system call per message; the next sends of a
+//! burst therefore find the connection not quiet any more and take the ordinary way.
+
+use std::fmt;
+
+use crate::wire::batch::Batch;
+use crate::wire::transmit::Transmit;
+
+/// A connection that a sender may write to, as long as its session does not.
+pub(crate) trait Shortcut: fmt::Debug + Send + Sync {
+    /// Whether nothing has been written for a little while. Called with the pipe locked.
+    fn is_quiet(&self) -> bool;
+
+    /// Writes what the connection takes without waiting. What comes back may not be done: then the
+    /// session goes on with it, and meets whatever error stopped it.
+    fn deliver(&self, batch: Batch) -> Transmit;
+}

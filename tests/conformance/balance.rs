@@ -1,0 +1,169 @@
+//! Who gets a message, and whose turn it is: round robin out, fair queue in.
+
+use std::collections::BTreeMap;
+
+use futures::FutureExt;
+use wirelark::{PullSocket, PushSocket, TrySendError};
+
+use crate::kit::{assert_matches, soon, until};
+use crate::transport::{Transport, on_every_transport};
+
+on_every_transport!(
+    work_is_dealt_evenly,
+    peers_are_read_in_turn,
+    a_multipart_message_is_one_turn,
+    push_waits_for_a_peer,
+    push_waits_for_room,
+    immediate_queues_for_connected_peers_only,
+);
+
+async fn work_is_dealt_evenly(transport: Transport) {
+    let push = PushSocket::new();
+    let endpoint = push.bind(transport.anywhere()).await.unwrap();
+    let pulls: Vec<PullSocket> = (0..3)
+        .map(|_| {
+            let pull = PullSocket::new();
+            pull.connect(&endpoint).unwrap();
+            pull
+        })
+        .collect();
+    until(|| push.peers().len() == 3).await;
+    for number in 0..300 {
+        soon(push.send(number.to_string())).await.unwrap();
+    }
+    for pull in &pulls {
+        let mut last: Option<u32> = None;
+        for _ in 0..100 {
+            let number = soon(pull.recv()).await.unwrap().text().parse().unwrap();
+            // Every third one.
+            assert!(
+                last.is_none_or(|last| number == last + 3),
+                "{last:?} {number}"
+            );
+            last = Some(number);
+        }
+    }
+}
+
+/// A hundred of each lie there; each three that are read are one of each.
+async fn peers_are_read_in_turn(transport: Transport) {
+    let pull = PullSocket::new();
+    let endpoint = pull.bind(transport.anywhere()).await.unwrap();
+    let mut pushes = Vec::new();
+    for name in ["a", "b", "c"] {
+        let push = PushSocket::new();
+        push.connect(&endpoint).unwrap();
+        for _ in 0..100 {
+            soon(push.send(name)).await.unwrap();
+        }
+        pushes.push(push);
+    }
+    until(|| pull.stats().received.messages == 300).await;
+    for round in 0..100 {
+        let mut names = Vec::new();
+        for _ in 0..3 {
+            names.push(soon(pull.recv()).await.unwrap().text().into_owned());
+        }
+        names.sort();
+        assert_eq!(names, ["a", "b", "c"], "in round {round}");
+    }
+}
+
+async fn a_multipart_message_is_one_turn(transport: Transport) {
+    let pull = PullSocket::new();
+    let endpoint = pull.bind(transport.anywhere()).await.unwrap();
+    let mut pushes = Vec::new();
+    for name in ["a", "b"] {
+        let push = PushSocket::new();
+        push.connect(&endpoint).unwrap();
+        for _ in 0..50 {
+            soon(push.send([name, name, name])).await.unwrap();
+        }
+        pushes.push(push);
+    }
+    let mut count = BTreeMap::new();
+    for _ in 0..100 {
+        let message = soon(pull.recv()).await.unwrap();
+        let name = message.text().into_owned();
+        assert!(message.frames().all(|frame| frame == name.as_bytes()));
+        assert_eq!(message.len(), 3);
+        *count.entry(name).or_insert(0) += 1;
+    }
+    assert_eq!(count, BTreeMap::from([("a".into(), 50), ("b".into(), 50)]));
+}
+
+async fn push_waits_for_a_peer(transport: Transport) {
+    let push = PushSocket::new();
+    let endpoint = push.bind(transport.anywhere()).await.unwrap();
+    match push.try_send(["kept", "whole"]) {
+        Err(TrySendError::Full(message)) => assert_eq!(message.len(), 2),
+        other => panic!("{other:?}"),
+    }
+    let mut waiting = Box::pin(push.send("patience"));
+    assert!((&mut waiting).now_or_never().is_none());
+    let pull = PullSocket::new();
+    pull.connect(&endpoint).unwrap();
+    soon(waiting).await.unwrap();
+    assert_eq!(soon(pull.recv()).await.unwrap().text(), "patience");
+}
+
+/// Messages that are large, so that the kernel's buffers hold few of them.
+async fn push_waits_for_room(transport: Transport) {
+    let pull = PullSocket::builder().recv_hwm(4).build();
+    let endpoint = pull.bind(transport.anywhere()).await.unwrap();
+    let push = PushSocket::builder().send_hwm(4).build();
+    push.connect(&endpoint).unwrap();
+    until(|| push.peers().len() == 1).await;
+    let body = |number: u32| vec![number.to_string().into_bytes(), vec![0; 1 << 17]];
+    let mut sent = 0;
+    // Full for good: not even after everybody has had many turns is there room.
+    let mut refusals = 0;
+    while refusals < 1_000 {
+        match push.try_send(body(sent)) {
+            Ok(()) => (sent, refusals) = (sent + 1, 0),
+            Err(TrySendError::Full(message)) => {
+                assert_eq!(message.text(), sent.to_string());
+                refusals += 1;
+                tokio::task::yield_now().await;
+            }
+            Err(other) => panic!("{other:?}"),
+        }
+    }
+    assert!((8..1_000).contains(&sent), "{sent}");
+    let mut waiting = Box::pin(push.send(body(sent)));
+    assert!((&mut waiting).now_or_never().is_none());
+    let drain = async {
+        for number in 0..=sent {
+            let message = soon(pull.recv()).await.unwrap();
+            assert_eq!(message.text(), number.to_string());
+        }
+    };
+    let (waited, ()) = futures::future::join(soon(waiting), drain).await;
+    waited.unwrap();
+    assert_matches!(pull.try_recv(), Err(wirelark::TryRecvError::Empty));
+}
+
+/// By default messages are dealt to a peer that is not there, too.
+async fn immediate_queues_for_connected_peers_only(transport: Transport) {
+    let push = PushSocket::builder().immediate(true).build();
+    push.connect(transport.somewhere()).unwrap();
+    assert_matches!(push.try_send("nobody"), Err(TrySendError::Full(_)));
+    let pull = PullSocket::new();
+    let endpoint = pull.bind(transport.anywhere()).await.unwrap();
+    push.connect(&endpoint).unwrap();
+    for number in 0..10 {
+        soon(push.send(number.to_string())).await.unwrap();
+    }
+    for number in 0..10 {
+        assert_eq!(soon(pull.recv()).await.unwrap().text(), number.to_string());
+    }
+
+    let push = PushSocket::new();
+    push.connect(transport.somewhere()).unwrap();
+    push.connect(&endpoint).unwrap();
+    until(|| push.peers().len() == 1).await;
+    for number in 0..10 {
+        soon(push.send(number.to_string())).await.unwrap();
+    }
+    until(|| pull.stats().received.messages == 15).await;
+}

@@ -1,0 +1,134 @@
+//! How many messages fit between two sockets. Over the network the kernel's buffers come on top, so
+//! the exact figures are those of inproc.
+
+use wirelark::{PubSocket, PullSocket, PushSocket, SocketBuilder, SubSocket, TrySendError};
+
+use crate::kit::{assert_matches, soon};
+use crate::transport::Transport;
+
+/// How many messages go in before there is no room, and that as many come out.
+async fn fits(
+    push: SocketBuilder<PushSocket>,
+    pull: SocketBuilder<PullSocket>,
+    bind_first: bool,
+) -> usize {
+    let place = Transport::Inproc.somewhere();
+    let (push, pull) = (push.build(), pull.build());
+    if bind_first {
+        pull.bind(&place).await.unwrap();
+    }
+    push.connect(&place).unwrap();
+    if !bind_first {
+        pull.bind(&place).await.unwrap();
+    }
+    let mut count = 0;
+    while count < 50_000 && push.try_send(count.to_string()).is_ok() {
+        count += 1;
+    }
+    for number in 0..count {
+        assert_eq!(soon(pull.recv()).await.unwrap().text(), number.to_string());
+    }
+    assert!(pull.try_recv().is_err());
+    count
+}
+
+#[tokio::test]
+async fn inproc_holds_what_both_ends_allow() {
+    let (push, pull) = (PushSocket::builder, PullSocket::builder);
+    for bind_first in [true, false] {
+        assert_eq!(fits(push(), pull(), bind_first).await, 2_000);
+        assert_eq!(
+            fits(push().send_hwm(1), pull().recv_hwm(1), bind_first).await,
+            2
+        );
+        assert_eq!(
+            fits(push().send_hwm(3), pull().recv_hwm(4), bind_first).await,
+            7
+        );
+        assert_eq!(fits(push().send_hwm(0), pull(), bind_first).await, 50_000);
+        assert_eq!(fits(push(), pull().recv_hwm(0), bind_first).await, 50_000);
+    }
+}
+
+/// Before somebody binds, only the connecting end's own mark counts.
+#[tokio::test]
+async fn inproc_before_the_bind() {
+    let place = Transport::Inproc.somewhere();
+    let push = PushSocket::builder().send_hwm(5).build();
+    push.connect(&place).unwrap();
+    let mut count = 0;
+    while push.try_send("x").is_ok() {
+        count += 1;
+    }
+    assert_eq!(count, 5);
+    let pull = PullSocket::builder().recv_hwm(7).build();
+    pull.bind(&place).await.unwrap();
+    while push.try_send("x").is_ok() {
+        count += 1;
+    }
+    assert_eq!(count, 12);
+}
+
+/// The mark in bytes; one message that is larger still passes when nothing else is there.
+#[tokio::test]
+async fn bytes_count_as_well() {
+    let place = Transport::Inproc.somewhere();
+    let push = PushSocket::builder().send_hwm_bytes(10_000).build();
+    let pull = PullSocket::builder().recv_hwm_bytes(10_000).build();
+    pull.bind(&place).await.unwrap();
+    push.connect(&place).unwrap();
+    push.try_send(vec![0; 100_000]).unwrap();
+    assert_matches!(push.try_send("x"), Err(TrySendError::Full(_)));
+    assert_eq!(soon(pull.recv()).await.unwrap().byte_len(), 100_000);
+    let mut count = 0;
+    while push.try_send(vec![0; 991]).is_ok() {
+        count += 1;
+    }
+    // 991 bytes and a header of nine.
+    assert_eq!(count, 20);
+}
+
+/// A multipart message counts once.
+#[tokio::test]
+async fn messages_count_not_frames() {
+    let place = Transport::Inproc.somewhere();
+    let push = PushSocket::builder().send_hwm(2).build();
+    let pull = PullSocket::builder().recv_hwm(2).build();
+    pull.bind(&place).await.unwrap();
+    push.connect(&place).unwrap();
+    let mut count = 0;
+    while push.try_send(["a", "b", "c"]).is_ok() {
+        count += 1;
+    }
+    assert_eq!(count, 4);
+}
+
+/// A full subscriber loses what is published; the others and the publisher do not notice.
+#[tokio::test]
+async fn a_publisher_drops_for_a_full_subscriber() {
+    let place = Transport::Inproc.somewhere();
+    let publisher = PubSocket::builder().send_hwm(5).build();
+    publisher.bind(&place).await.unwrap();
+    let slow = SubSocket::builder().recv_hwm(5).subscribe("").build();
+    let fast = SubSocket::builder().recv_hwm(0).subscribe("").build();
+    slow.connect(&place).unwrap();
+    fast.connect(&place).unwrap();
+    soon(publisher.wait_for_subscribers("", 2)).await.unwrap();
+    for number in 0..100 {
+        publisher.try_send(number.to_string()).unwrap();
+    }
+    assert_eq!(publisher.stats().dropped, 90);
+    let mut dropped: Vec<u64> = publisher.peers().iter().map(|peer| peer.dropped).collect();
+    dropped.sort_unstable();
+    assert_eq!(dropped, [0, 90]);
+    for number in 0..100 {
+        assert_eq!(soon(fast.recv()).await.unwrap().text(), number.to_string());
+    }
+    for number in 0..10 {
+        assert_eq!(soon(slow.recv()).await.unwrap().text(), number.to_string());
+    }
+    assert!(slow.try_recv().is_err());
+    // There is room again.
+    publisher.try_send("later").unwrap();
+    assert_eq!(soon(slow.recv()).await.unwrap().text(), "later");
+}
