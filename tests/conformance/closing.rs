@@ -162,9 +162,18 @@ async fn who_waits_wakes(transport: Transport) {
     assert_matches!(woken.3, Err(Closed));
     assert_matches!(woken.4, Err(RecvError::Closed));
     assert_matches!(woken.5, Err(RecvError::Closed));
-    assert_matches!(woken.6, Err(RequestError::Closed(_) | RequestError::Interrupted));
-    assert_matches!(woken.7, Err(RequestError::Closed(_) | RequestError::Interrupted));
-    assert_matches!(woken.8, Err(RequestError::Closed(_) | RequestError::Interrupted));
+    assert_matches!(
+        woken.6,
+        Err(RequestError::Closed(_) | RequestError::Interrupted)
+    );
+    assert_matches!(
+        woken.7,
+        Err(RequestError::Closed(_) | RequestError::Interrupted)
+    );
+    assert_matches!(
+        woken.8,
+        Err(RequestError::Closed(_) | RequestError::Interrupted)
+    );
 }
 
 async fn nothing_works_after_close(transport: Transport) {
