@@ -64,6 +64,13 @@ pub enum BindError {
         /// The endpoint as it was given.
         endpoint: Endpoint,
     },
+    /// Listening is a task: it needs a tokio runtime around the call.
+    #[error("cannot bind to {endpoint}: no tokio runtime is running here")]
+    #[non_exhaustive]
+    NoRuntime {
+        /// The endpoint as it was given.
+        endpoint: Endpoint,
+    },
     /// The socket has been closed.
     #[error("the socket is closed")]
     Closed,
@@ -120,7 +127,7 @@ pub enum ConnectError {
 
 /// `unbind` or `disconnect` was given an endpoint that is not bound, or not connected to.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
-#[error("{endpoint} is not an endpoint of this socket: bound endpoints go by what bind returned")]
+#[error("{endpoint} is not an endpoint of this socket")]
 #[non_exhaustive]
 pub struct UnknownEndpoint {
     /// What was given.
@@ -204,9 +211,12 @@ pub enum TryRecvError {
 #[derive(Clone, Debug, Error)]
 #[non_exhaustive]
 pub enum RequestError {
-    /// The socket has been closed.
+    /// The socket has been closed before the request was accepted. The message comes back.
     #[error("the socket is closed")]
-    Closed,
+    Closed(Message),
+    /// The socket has been closed while the reply was waited for.
+    #[error("the socket was closed before the reply came")]
+    Interrupted,
     /// A request sent by `send` is under way and has not been received: `request` would mix with
     /// it. The message comes back.
     #[error("out of turn: the reply to an earlier send has not been received")]
@@ -219,6 +229,16 @@ pub enum RequestError {
         /// Why the connection ended.
         reason: DisconnectReason,
     },
+}
+
+impl RequestError {
+    /// The request, where it was not sent.
+    pub fn into_message(self) -> Option<Message> {
+        match self {
+            Self::Closed(message) | Self::OutOfTurn(message) => Some(message),
+            Self::Interrupted | Self::Lost { .. } => None,
+        }
+    }
 }
 
 /// Why a reply was not sent. The reply comes back.

@@ -1,5 +1,137 @@
-//! ZeroMQ messaging as a native Rust library on tokio.
-#![allow(dead_code)]
+//! ZeroMQ messaging as a native Rust library on [tokio].
+//!
+//! Sockets that carry whole messages, find their peers by themselves and follow a pattern:
+//! request-reply, publish-subscribe, pipeline. They speak ZMTP 3.1 and 3.0 to libzmq, pyzmq and every
+//! other implementation over TCP and IPC, and reach sockets of the same process over inproc.
+//! There is no C code here, no broker and no `unsafe`.
+//!
+//! ```
+//! use wirelark::{PubSocket, SubSocket};
+//!
+//! #[tokio::main]
+//! async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//!     let station = PubSocket::new();
+//!     let endpoint = station.bind("tcp://127.0.0.1:*").await?; // any free port
+//!
+//!     let listener = SubSocket::builder().subscribe("weather.").build();
+//!     listener.connect(endpoint)?; // does not wait: the station might come later
+//!
+//!     station.wait_for_subscribers("weather.oslo", 1).await?;
+//!     station.send(["weather.oslo", "4 C"]).await?;
+//!
+//!     let message = listener.recv().await?;
+//!     assert_eq!(message.text(), "weather.oslo");
+//!     assert_eq!(message.frame(1), Some(&b"4 C"[..]));
+//!
+//!     let report = station.close().await; // sends what is queued, then ends
+//!     assert_eq!(report.unsent, 0);
+//!     Ok(())
+//! }
+//! ```
+//!
+//! # Which socket
+//!
+//! | You want | Use | It talks to |
+//! |---|---|---|
+//! | to ask, and have the answer | [`ReqSocket`] | [`RepSocket`], ROUTER |
+//! | to answer | [`RepSocket`] | [`ReqSocket`], DEALER |
+//! | to tell everybody who is interested | [`PubSocket`] | [`SubSocket`], XSUB |
+//! | to hear what you are interested in | [`SubSocket`] | [`PubSocket`], XPUB |
+//! | to deal out work | [`PushSocket`] | [`PullSocket`] |
+//! | to take work, or to collect results | [`PullSocket`] | [`PushSocket`] |
+//!
+//! Types in capitals only exist in other implementations so far. A verb that a pattern does not
+//! have is not there: a [`PullSocket`] cannot send.
+//!
+//! # First steps
+//!
+//! - Any socket may [bind](PullSocket::bind), [connect](PullSocket::connect), or do both, any number of
+//!   times; the side that stays in its place binds. It does not matter who comes first.
+//! - What is sent is a [`Message`] of one or more frames. Methods take anything that converts into one:
+//!   `"text"`, `b"bytes"`, a `String`, a `Vec<u8>`, [`Bytes`](bytes::Bytes), or an array or vector of
+//!   those for several frames.
+//! - [`Endpoint`]s are `tcp://host:port`, `ipc://path` and `inproc://name`. A bind also takes
+//!   `tcp://*:5555` for every IPv4 address of the host, `tcp://[::]:5555` for every address, `*` or `0`
+//!   for any free port, and `ipc://*` for a path of its own choice; it returns what it got. `ipc://@name` is a
+//!   name in Linux's abstract namespace.
+//! - Options come first, from the `builder` method of each type: [`SocketBuilder`].
+//! - Handles are cheap to clone, and every method takes `&self`: a socket may be used from many tasks
+//!   at once, one that sends and one that receives, or a dozen that share the work.
+//!
+//! # The rules that hold everywhere
+//!
+//! **Delivery.** A message arrives whole or not at all, at most once, and in the order in which one
+//! socket sent it to one peer. `Ok` from a `send` means that the message is in the queue of a peer.
+//! If its connection dies while it is being written, or lies in a buffer of the kernel, it is lost. What
+//! becomes of the others depends on the pattern: a connecting PUSH keeps them for the next
+//! connection, a binding one gives them to other peers, PUB and REP drop and count them, and a REQ
+//! sends its request again. Who needs more than this has messages acknowledged by the receiver.
+//!
+//! **Back-pressure.** Each peer has a queue in either direction, bounded in messages and in bytes (see
+//! [`send_hwm`](SocketBuilder::send_hwm) and its neighbours). When they are full a PUSH waits, a PUB
+//! drops for that subscriber and counts it, and a REP gives the reply back.
+//!
+//! **Cancel safety.** Every future may be dropped at any time, in [`tokio::select!`] or by a timeout. A
+//! dropped `recv` has lost no message, and a dropped `send` has queued nothing. A dropped
+//! [`request`](ReqSocket::request) abandons that request and nothing else.
+//!
+//! **Errors and events.** An error says what the caller can act on: the endpoint is malformed or in
+//! use, the socket is closed, it is not this socket's turn. What the network and the peers do is no
+//! error of `send` or `recv`: connections are made again for as long as the socket lives, and each
+//! change is an [`Event`] with endpoint, address, stage and reason. Only questions and answers need
+//! their peer: [`RequestError::Lost`] and [`ReplyError::PeerGone`] tell when it has gone. A failed
+//! `send`, `try_send` or `reply` gives the message back.
+//!
+//! ```
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! use wirelark::{Event, PullSocket};
+//!
+//! let pull = PullSocket::new();
+//! let mut events = pull.events(); // from now on
+//! pull.connect("tcp://127.0.0.1:9")?; // Ok, although nobody listens there
+//! while let Some(event) = events.next().await {
+//!     if let Event::ConnectFailed { error, retry_in, .. } = event {
+//!         println!("not there yet ({error}), next attempt in {retry_in:?}");
+//!         break;
+//!     }
+//! }
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! **Closing.** [`close`](PushSocket::close) sends what is queued for as long as the
+//! [linger](SocketBuilder::linger) time allows, ends every connection, wakes everybody who waits in the
+//! socket, and reports how many messages were left. What has arrived and was not read is gone.
+//! Dropping the last handle does the same in the background; but a program that returns from
+//! `main` ends its runtime, and the background with it. So `close` what you have sent from.
+//!
+//! **Runtime.** Over tcp and ipc a socket needs a tokio runtime with I/O and time enabled, which
+//! `#[tokio::main]` and `enable_all` provide, when it binds or connects; either flavour will do.
+//! Connections are tasks of that runtime. After that, the futures may be polled from anywhere.
+//!
+//! **Strangers.** Whatever a peer sends, it can neither make this library panic nor make it hold more
+//! memory than its [limits](SocketBuilder) allow; a peer that breaks the protocol or runs into a limit is
+//! disconnected with an event, and the others do not notice. But every peer that reaches an endpoint is let in: there is no
+//! authentication and no encryption yet.
+//!
+//! # For those who know libzmq
+//!
+//! Options and events name their counterparts (`ZMQ_SNDHWM`, `ZMQ_EVENT_CONNECTED`). There is no
+//! context to create or to terminate; [`Context`] only separates inproc names. A socket is `Send` and
+//! `Sync`. REQ and REP have `send` and `recv` in lock-step as well. Some defaults differ: the README has
+//! them in one table, each with its reason.
+//!
+//! # Features
+//!
+//! All are on by default, and none changes an API; an endpoint whose transport was left out is refused
+//! by bind and connect with an error that says so.
+//!
+//! | feature | |
+//! |---|---|
+//! | `ipc` | the ipc transport (on Unix) |
+//! | `inproc` | the inproc transport |
+//! | `tracing` | [events](Event) also go to [`tracing`](https://docs.rs/tracing), under the target `wirelark` |
 
 mod endpoint;
 mod error;
@@ -41,3 +173,8 @@ pub use socket::rep::{RepSocket, Reply, Request};
 pub use socket::req::ReqSocket;
 pub use socket::stats::{CloseReport, Flow, PeerStats, SocketStats};
 pub use socket_type::{SocketType, UnknownSocketType};
+
+/// The README's example is compiled and run with the documentation's.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

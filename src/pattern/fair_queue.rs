@@ -118,9 +118,11 @@ impl FairQueue {
     /// Drops everything that waits to be read.
     pub(crate) fn discard_all(&self) {
         let mut state = self.state.lock();
-        let discard = |_, batch: &mut Batch| batch.skip();
-        while let Next::Message(()) = state.next(&self.line, |id, batch| Some(discard(id, batch))) {
-        }
+        let discard = |_, batch: &mut Batch| {
+            batch.skip();
+            Some(())
+        };
+        while let Next::Message(()) = state.next(&self.line, discard) {}
     }
 
     /// Has `read` take the next message out of its batch. What it makes nothing of is gone, and the

@@ -255,7 +255,10 @@ impl State {
                         Ok(())
                     }
                     // RFC 29: a PUB does not read messages.
-                    None => Ok(pipe.count_dropped(1)),
+                    None => {
+                        pipe.count_dropped(1);
+                        Ok(())
+                    }
                 };
                 if let Err(fault) = result {
                     return Some((pipe, fault));

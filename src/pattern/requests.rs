@@ -133,10 +133,10 @@ impl Requests {
                         Sent::Full | Sent::Closed => Asked::Closed,
                     });
                 }
+                // It ends by itself, whoever asks next.
+                Exchange::Abandoned { .. } => {}
                 exchange if lock_step || exchange.is_lock_step() => {
-                    if !exchange.is_abandoned() {
-                        return Poll::Ready(Asked::OutOfTurn);
-                    }
+                    return Poll::Ready(Asked::OutOfTurn);
                 }
                 _ => {}
             }
@@ -282,10 +282,6 @@ impl Exchange {
                 ..
             }
         )
-    }
-
-    const fn is_abandoned(&self) -> bool {
-        matches!(self, Self::Abandoned { .. })
     }
 }
 

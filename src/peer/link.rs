@@ -269,8 +269,7 @@ impl LinkEnd {
             side.outbound.close(CloseReason::Done);
             return Vec::new();
         }
-        let unwritten = side.outbound.drain();
         side.outbound.close(CloseReason::Lost);
-        unwritten
+        side.outbound.drain()
     }
 }

@@ -19,11 +19,13 @@ pub(crate) mod feed;
 pub(crate) mod shortcut;
 mod state;
 pub(crate) mod sync;
+mod terms;
 pub(crate) mod wake;
+
+pub(crate) use terms::{CloseReason, Load, Passed, PushError, Take};
 
 use std::task::{Context, Poll};
 
-use crate::fault::PeerFault;
 use crate::message::Message;
 use crate::options::Capacity;
 use crate::wire::batch::Batch;
@@ -36,69 +38,6 @@ use wake::{Listener, Signal, Token};
 /// A chunk from a connection that is shorter than this is copied, so that a few queued bytes never
 /// pin a read buffer.
 const COPY_CHUNK: usize = 2 * 1024;
-
-/// An amount of messages and of their encoded bytes.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Load {
-    pub(crate) messages: usize,
-    pub(crate) bytes: usize,
-}
-
-impl Load {
-    pub(crate) const fn of(batch: &Batch) -> Self {
-        Self {
-            messages: batch.messages(),
-            bytes: batch.bytes(),
-        }
-    }
-}
-
-/// Why a pipe takes no more.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum CloseReason {
-    /// Nothing more will be sent: what is queued is still to be delivered.
-    Done,
-    /// The end has come: what is queued is not delivered any more.
-    Now,
-    /// The connection has ended.
-    Lost,
-    /// The socket gives up this connection, and wants a new one at once where it dials.
-    Reset,
-    /// The pattern found that the peer broke its rules.
-    Fault(PeerFault),
-}
-
-impl CloseReason {
-    /// Whether what is queued is still to be taken.
-    const fn delivers(&self) -> bool {
-        matches!(self, Self::Done | Self::Lost)
-    }
-}
-
-/// Why a message was not accepted.
-#[derive(Debug)]
-pub(crate) enum PushError {
-    Full,
-    Closed,
-}
-
-/// What a consumer finds.
-#[derive(Debug)]
-pub(crate) enum Take {
-    Batch(Batch),
-    /// A sender has begun to write this.
-    Begun(Transmit),
-    Empty,
-    Closed(CloseReason),
-}
-
-/// What has passed through a pipe since it was made.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Passed {
-    pub(crate) messages: u64,
-    pub(crate) bytes: u64,
-    pub(crate) dropped: u64,
-}
 
 /// See the [module](self).
 #[derive(Debug)]
@@ -322,6 +261,7 @@ impl Pipe {
         let mut state = self.state.lock();
         state.consumer.listen(listener, token);
         state.consumer.wait();
+        self.hungry.store(true, Ordering::Release);
         let ready = !state.queue.is_empty() || state.closed.is_some() || state.fed;
         let wake = if ready {
             state.consumer.changed(Signal::Readable)

@@ -43,13 +43,13 @@ pub(super) struct State {
     pub(super) closing: bool,
     /// The runtime of the first bind or connect: where a socket that is dropped elsewhere flushes.
     pub(super) runtime: Option<runtime::Handle>,
-    pub(super) endpoints: Vec<Attached>,
+    pub(super) endpoints: Vec<Arc<Attached>>,
     pub(super) peers: HashMap<PeerId, Peer>,
     /// What peers and pipes that are gone have counted.
     pub(super) totals: SocketStats,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Peer {
     pub(super) newcomer: Newcomer,
     since: Instant,
@@ -115,28 +115,35 @@ impl Core {
     }
 
     pub(crate) fn stats(&self) -> SocketStats {
-        let state = self.state.lock();
-        let mut stats = state.totals.clone();
-        let standing = state.endpoints.iter().filter_map(Attached::standing);
-        let outbound = standing.map(|standing| &standing.outbound);
-        let passing = state.peers.values().map(|peer| &peer.newcomer);
-        let own = passing
-            .filter(|peer| !peer.standing)
-            .map(|peer| &peer.pipes.outbound);
-        for pipe in outbound.chain(own) {
+        let (mut stats, outbound, peers) = {
+            let state = self.state.lock();
+            let standing = state
+                .endpoints
+                .iter()
+                .filter_map(|attached| attached.standing());
+            let own = state.peers.values().map(|peer| &peer.newcomer);
+            let own = own.filter(|peer| !peer.standing);
+            let outbound: Vec<Arc<Pipe>> = standing
+                .map(|standing| &standing.outbound)
+                .chain(own.map(|peer| &peer.pipes.outbound))
+                .cloned()
+                .collect();
+            let peers: Vec<Peer> = state.peers.values().cloned().collect();
+            (state.totals.clone(), outbound, peers)
+        };
+        for pipe in outbound {
             count_sent(&mut stats, pipe.passed());
         }
-        for peer in state.peers.values() {
+        for peer in peers {
             count_received(&mut stats, peer.received());
         }
         stats
     }
 
     pub(crate) fn peers(&self) -> Vec<PeerStats> {
-        let state = self.state.lock();
-        let mut peers: Vec<_> = state.peers.iter().collect();
-        peers.sort_unstable_by_key(|(id, _)| **id);
-        peers.into_iter().map(|(_, peer)| peer.stats()).collect()
+        let mut peers: Vec<Peer> = self.state.lock().peers.values().cloned().collect();
+        peers.sort_unstable_by_key(|peer| peer.newcomer.id);
+        peers.iter().map(Peer::stats).collect()
     }
 }
 
@@ -271,13 +278,13 @@ impl Hub for Core {
             let Some(peer) = state.peers.remove(&id) else {
                 return;
             };
-            let pipes = &peer.newcomer.pipes;
-            if !peer.newcomer.standing {
-                count_sent(&mut state.totals, pipes.outbound.passed());
-            }
-            count_received(&mut state.totals, peer.received());
             (peer, state.closing)
         };
+        let mut passed = SocketStats::default();
+        if !peer.newcomer.standing {
+            count_sent(&mut passed, peer.newcomer.pipes.outbound.passed());
+        }
+        count_received(&mut passed, peer.received());
         let reason = departure.reason.clone();
         #[cfg(feature = "inproc")]
         if peer.newcomer.link.is_some() {
@@ -288,9 +295,8 @@ impl Hub for Core {
         if closing {
             self.unsent.fetch_add(dropped, Ordering::Relaxed);
         }
-        let mut state = self.state.lock();
-        state.totals.dropped = state.totals.dropped.saturating_add(dropped);
-        drop(state);
+        passed.dropped = passed.dropped.saturating_add(dropped);
+        self.state.lock().totals.add(&passed);
         let Newcomer {
             endpoint, address, ..
         } = peer.newcomer;

@@ -49,12 +49,8 @@ macro_rules! common_methods {
             /// *Cancel safety*: a dropped future leaves nothing bound.
             ///
             /// *Errors*: [`BindError`](crate::BindError) names the endpoint: it is malformed or in
-            /// use, its address is not of this host, permission is missing, or the socket is
-            /// closed.
-            ///
-            /// # Panics
-            ///
-            /// Outside of a tokio runtime, for tcp and ipc.
+            /// use, its address is not of this host, permission is missing, no tokio runtime runs
+            /// here (tcp and ipc need one), or the socket is closed.
             pub async fn bind<E>(&self, endpoint: E) -> Result<$crate::Endpoint, $crate::BindError>
             where
                 E: TryInto<$crate::Endpoint>,
@@ -134,6 +130,15 @@ macro_rules! common_methods {
             /// queue depths.
             pub fn peers(&self) -> Vec<$crate::PeerStats> {
                 self.handle.core().peers()
+            }
+        }
+
+        impl std::fmt::Debug for $socket {
+            /// The type and its endpoints.
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.debug_struct(stringify!($socket))
+                    .field("endpoints", &self.handle.core().endpoints())
+                    .finish_non_exhaustive()
             }
         }
 

@@ -122,10 +122,12 @@ impl Core {
         if let Endpoint::Inproc(inproc) = &given {
             return self.bind_inproc(&given, inproc.name());
         }
+        let Ok(runtime) = runtime::Handle::try_current() else {
+            return Err(BindError::NoRuntime { endpoint: given });
+        };
         let listener = transport::bind(&given, &self.options.transport).await?;
         let endpoint = listener.endpoint().clone();
         let (stop, stopped) = watch::channel(Stop::Run);
-        let runtime = runtime::Handle::current();
         self.remember(&runtime);
         let kind = Kind::Listener { stop };
         if !self.attach(Attached {
@@ -259,9 +261,6 @@ impl Core {
                             || attached.given.to_string() == text)
                 });
             state.endpoints = kept;
-            for standing in gone.iter().filter_map(Attached::standing) {
-                count_sent(&mut state.totals, standing.outbound.passed());
-            }
             let peers: Vec<Newcomer> = state
                 .peers
                 .values()
@@ -279,6 +278,11 @@ impl Core {
             });
         }
         gone.iter().for_each(|attached| attached.retire(self));
+        for standing in gone.iter().filter_map(|attached| attached.standing()) {
+            // Its queue is closed: nothing is added to these numbers any more.
+            let passed = standing.outbound.passed();
+            count_sent(&mut self.state.lock().totals, passed);
+        }
         for peer in &peers {
             // As in libzmq: whoever disconnects does not want to hear what is left, whoever
             // unbinds may still read what has arrived.
@@ -287,7 +291,7 @@ impl Core {
             }
             self.say_goodbye(peer);
         }
-        for standing in gone.iter().filter_map(Attached::standing) {
+        for standing in gone.iter().filter_map(|attached| attached.standing()) {
             let departure = crate::pattern::Departure {
                 unwritten: Vec::new(),
                 keeps_outbound: false,
@@ -317,7 +321,7 @@ impl Core {
     }
 
     /// After the linger time, ends what has not ended by itself.
-    fn halt_after_linger(self: &Arc<Self>, gone: Vec<Attached>, peers: Vec<Newcomer>) {
+    fn halt_after_linger(self: &Arc<Self>, gone: Vec<Arc<Attached>>, peers: Vec<Newcomer>) {
         let Some(linger) = self.options.linger else {
             return;
         };
@@ -330,7 +334,7 @@ impl Core {
                 () = tokio::time::sleep(linger) => {}
                 _ = closed.wait_for(Option::is_some) => return,
             }
-            gone.iter().for_each(Attached::halt);
+            gone.iter().for_each(|attached| attached.halt());
             peers
                 .iter()
                 .for_each(|peer| peer.pipes.outbound.close(CloseReason::Now));
@@ -345,10 +349,7 @@ impl Core {
             if std::mem::replace(&mut state.closing, true) {
                 return;
             }
-            let endpoints = std::mem::take(&mut state.endpoints);
-            for standing in endpoints.iter().filter_map(Attached::standing) {
-                count_sent(&mut state.totals, standing.outbound.passed());
-            }
+            let endpoints = state.endpoints.clone();
             let peers: Vec<Newcomer> = state
                 .peers
                 .values()
@@ -372,7 +373,7 @@ impl Core {
     }
 
     /// Waits until every task has sent what it had; after linger, ends those that have not.
-    async fn flush(&self, endpoints: &[Attached]) {
+    async fn flush(&self, endpoints: &[Arc<Attached>]) {
         let Some(linger) = self.options.linger else {
             return self.tasks.ended().await;
         };
@@ -382,7 +383,7 @@ impl Core {
         {
             return;
         }
-        endpoints.iter().for_each(Attached::halt);
+        endpoints.iter().for_each(|attached| attached.halt());
         let pipes: Vec<Arc<Pipe>> = {
             let state = self.state.lock();
             state
@@ -397,10 +398,10 @@ impl Core {
     }
 
     /// Counts what was left, and reports.
-    fn conclude(&self, endpoints: &[Attached]) {
+    fn conclude(&self, endpoints: &[Arc<Attached>]) {
         let queued: u64 = endpoints
             .iter()
-            .filter_map(Attached::undelivered)
+            .filter_map(|attached| attached.undelivered())
             .flat_map(|standing| standing.outbound.drain())
             .map(|batch| batch.messages() as u64)
             .sum();
@@ -422,7 +423,10 @@ impl Core {
     /// What has not left this socket.
     pub(super) fn count_unsent(&self) -> u64 {
         let state = self.state.lock();
-        let standing = state.endpoints.iter().filter_map(Attached::undelivered);
+        let standing = state
+            .endpoints
+            .iter()
+            .filter_map(|attached| attached.undelivered());
         let own = state
             .peers
             .values()
@@ -438,6 +442,15 @@ impl Core {
         self.unsent
             .load(Ordering::Relaxed)
             .saturating_add(queued as u64)
+    }
+
+    /// What it is bound and connected to, as text.
+    pub(crate) fn endpoints(&self) -> Vec<String> {
+        let state = self.state.lock();
+        let endpoints = state.endpoints.iter();
+        endpoints
+            .map(|attached| attached.endpoint.to_string())
+            .collect()
     }
 
     pub(crate) fn is_closing(&self) -> bool {
@@ -461,7 +474,7 @@ impl Core {
             attached.halt();
             return false;
         }
-        state.endpoints.push(attached);
+        state.endpoints.push(Arc::new(attached));
         true
     }
 

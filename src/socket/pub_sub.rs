@@ -11,7 +11,7 @@ use super::core::Core;
 use super::handle::{Handle, common_methods};
 use super::pace::Pace;
 use super::recv::{Inbox, MessageStream, Recv};
-use crate::error::{Closed, RecvError, SendError, TryRecvError, TrySendError};
+use crate::error::{Closed, RecvError, SendError, TryRecvError};
 use crate::message::Message;
 use crate::pattern::fan_out::FanOut;
 use crate::pattern::interest::Interest;
@@ -45,7 +45,7 @@ use crate::socket_type::SocketType;
 /// # Ok(())
 /// # }
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct PubSocket {
     handle: Handle,
     outlet: Arc<Outlet>,
@@ -81,13 +81,13 @@ impl PubSocket {
 
     /// As [`send`](Self::send), for callers that are not async.
     ///
-    /// *Errors*: [`TrySendError::Closed`] gives the message back. It is never full.
-    pub fn try_send(&self, message: impl Into<Message>) -> Result<(), TrySendError> {
+    /// *Errors*: [`SendError::Closed`] gives the message back. It is never full.
+    pub fn try_send(&self, message: impl Into<Message>) -> Result<(), SendError> {
         let message = message.into();
         if self.outlet.fan_out.send(&message) {
             Ok(())
         } else {
-            Err(TrySendError::Closed(message))
+            Err(SendError::Closed(message))
         }
     }
 
@@ -235,7 +235,7 @@ impl Pattern for Publish {
 /// told to every publisher, also to those that connect later, and again after every reconnection.
 /// Handles are cheap to clone; with several receivers each message goes to one of them. See
 /// [`PubSocket`] for an example.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct SubSocket {
     handle: Handle,
     inbox: Arc<Inbox>,

@@ -39,7 +39,7 @@ use crate::socket_type::SocketType;
 /// # Ok(())
 /// # }
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct PushSocket {
     handle: Handle,
     outbox: Arc<Outbox>,
@@ -294,7 +294,7 @@ impl Pattern for Push {
 /// Peers are served in turn, one whole message at a time, so that a busy one cannot crowd out the
 /// others. Handles are cheap to clone; with several receivers each message goes to one of them.
 /// See [`PushSocket`] for an example.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct PullSocket {
     handle: Handle,
     inbox: Arc<Inbox>,

@@ -24,7 +24,7 @@ use crate::socket_type::SocketType;
 /// a task and answered later, in any order, several at a time. For code that is ported from
 /// elsewhere, [`send`](Self::send) answers the request received last. See
 /// [`ReqSocket`](crate::ReqSocket) for an example.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct RepSocket {
     handle: Handle,
     desk: Arc<Desk>,

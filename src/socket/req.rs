@@ -41,7 +41,7 @@ use crate::socket_type::SocketType;
 /// # Ok(())
 /// # }
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct ReqSocket {
     handle: Handle,
     questions: Arc<Questions>,
@@ -69,7 +69,8 @@ impl ReqSocket {
     /// to give up on a server.
     ///
     /// *Errors*: [`RequestError::Lost`] with the reason, [`RequestError::OutOfTurn`] while a
-    /// [`send`](Self::send) waits for its [`recv`](Self::recv), [`RequestError::Closed`].
+    /// [`send`](Self::send) waits for its [`recv`](Self::recv), [`RequestError::Closed`] and
+    /// [`RequestError::Interrupted`].
     pub async fn request(&self, message: impl Into<Message>) -> Result<Message, RequestError> {
         let message = message.into();
         let mut open = Open::new(self);
@@ -78,13 +79,13 @@ impl ReqSocket {
         match poll_fn(|cx| law.poll_ask(cx, &mut open.tickets, &message, false)).await {
             Asked::Number(number) => open.number = Some(number),
             Asked::OutOfTurn => return Err(RequestError::OutOfTurn(message)),
-            Asked::Closed => return Err(RequestError::Closed),
+            Asked::Closed => return Err(RequestError::Closed(message)),
         }
         drop(message);
         match open.answer().await {
             Answer::Reply(reply) => Ok(reply),
             Answer::Lost(reason) => Err(RequestError::Lost { reason }),
-            _ => Err(RequestError::Closed),
+            _ => Err(RequestError::Interrupted),
         }
     }
 

@@ -43,6 +43,16 @@ pub struct SocketStats {
     pub connects_failed: u64,
 }
 
+impl SocketStats {
+    /// Adds what has passed through one part of the socket.
+    pub(crate) fn add(&mut self, part: &Self) {
+        self.sent.add(part.sent.messages, part.sent.bytes);
+        self.received
+            .add(part.received.messages, part.received.bytes);
+        self.dropped = self.dropped.saturating_add(part.dropped);
+    }
+}
+
 /// One connected peer, as it stands. See the sockets' `peers` method.
 #[derive(Clone, Debug)]
 #[non_exhaustive]

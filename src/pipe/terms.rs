@@ -1,0 +1,68 @@
+//! The words of pipes: amounts, reasons to close, what a producer and a consumer are told.
+
+use crate::fault::PeerFault;
+use crate::wire::batch::Batch;
+use crate::wire::transmit::Transmit;
+
+/// An amount of messages and of their encoded bytes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Load {
+    pub(crate) messages: usize,
+    pub(crate) bytes: usize,
+}
+
+impl Load {
+    pub(crate) const fn of(batch: &Batch) -> Self {
+        Self {
+            messages: batch.messages(),
+            bytes: batch.bytes(),
+        }
+    }
+}
+
+/// Why a pipe takes no more.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum CloseReason {
+    /// Nothing more will be sent: what is queued is still to be delivered.
+    Done,
+    /// The end has come: what is queued is not delivered any more.
+    Now,
+    /// The connection has ended.
+    Lost,
+    /// The socket gives up this connection, and wants a new one at once where it dials.
+    Reset,
+    /// The pattern found that the peer broke its rules.
+    Fault(PeerFault),
+}
+
+impl CloseReason {
+    /// Whether what is queued is still to be taken.
+    pub(super) const fn delivers(&self) -> bool {
+        matches!(self, Self::Done | Self::Lost)
+    }
+}
+
+/// Why a message was not accepted.
+#[derive(Debug)]
+pub(crate) enum PushError {
+    Full,
+    Closed,
+}
+
+/// What a consumer finds.
+#[derive(Debug)]
+pub(crate) enum Take {
+    Batch(Batch),
+    /// A sender has begun to write this.
+    Begun(Transmit),
+    Empty,
+    Closed(CloseReason),
+}
+
+/// What has passed through a pipe since it was made.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Passed {
+    pub(crate) messages: u64,
+    pub(crate) bytes: u64,
+    pub(crate) dropped: u64,
+}
