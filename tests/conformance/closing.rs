@@ -162,9 +162,13 @@ async fn who_waits_wakes(transport: Transport) {
     assert_matches!(woken.3, Err(Closed));
     assert_matches!(woken.4, Err(RecvError::Closed));
     assert_matches!(woken.5, Err(RecvError::Closed));
-    assert_matches!(woken.6, Err(RequestError::Closed));
-    assert_matches!(woken.7, Err(RequestError::Closed));
-    assert_matches!(woken.8, Err(RequestError::Closed));
+    assert_matches!(woken.6, Err(RequestError::Interrupted));
+    for (unsent, text) in [(woken.7, "waits for its turn"), (woken.8, "has no peer")] {
+        match unsent {
+            Err(RequestError::Closed(message)) => assert_eq!(message.text(), text),
+            other => panic!("{other:?}"),
+        }
+    }
 }
 
 async fn nothing_works_after_close(transport: Transport) {
@@ -199,7 +203,7 @@ async fn nothing_works_after_close(transport: Transport) {
     let publisher = PubSocket::new();
     publisher.close().await;
     assert_eq!(given_back(publisher.send("mine").await), "mine");
-    assert_matches!(publisher.try_send("mine"), Err(TrySendError::Closed(_)));
+    assert_matches!(publisher.try_send("mine"), Err(SendError::Closed(_)));
     assert_matches!(publisher.wait_for_subscribers("", 0).await, Err(Closed));
 
     let subscriber = SubSocket::new();
@@ -215,7 +219,7 @@ async fn nothing_works_after_close(transport: Transport) {
 
     let req = ReqSocket::new();
     req.close().await;
-    assert_matches!(req.request("x").await, Err(RequestError::Closed));
+    assert_matches!(req.request("x").await, Err(RequestError::Closed(_)));
     assert_eq!(given_back(req.send("mine").await), "mine");
 
     // In the middle of a lock-step exchange, too.
@@ -229,7 +233,7 @@ async fn nothing_works_after_close(transport: Transport) {
     until(|| matches!(req.connect("inproc://x"), Err(ConnectError::Closed))).await;
     assert_matches!(soon(req.recv()).await, Err(RecvError::Closed));
     assert_eq!(given_back(soon(req.send("mine")).await), "mine");
-    assert_matches!(soon(req.request("x")).await, Err(RequestError::Closed));
+    assert_matches!(soon(req.request("x")).await, Err(RequestError::Closed(_)));
     closing.abort();
 }
 
