@@ -10,10 +10,9 @@ use std::task::{Context, Poll};
 use super::PeerId;
 use super::line::Line;
 use super::slots::Slots;
-use crate::options::Capacity;
 use crate::pipe::sync::{Arc, Mutex};
 use crate::pipe::wake::{Listener, Signal, Ticket, Token};
-use crate::pipe::{CloseReason, Load, Pipe, Take};
+use crate::pipe::{Load, Pipe, Take, Tenure};
 use crate::wire::batch::Batch;
 
 /// See the [module](self).
@@ -34,6 +33,8 @@ struct State {
 struct Peer {
     id: PeerId,
     pipe: Arc<Pipe>,
+    /// None until the pipe knows us.
+    tenure: Option<Tenure>,
     /// What was taken from the pipe and is not read yet.
     batch: Batch,
     /// What was taken, and still counts against the pipe's bounds.
@@ -52,33 +53,31 @@ pub(crate) enum Next<T> {
 }
 
 impl FairQueue {
-    pub(crate) fn new() -> Arc<Self> {
-        Arc::new(Self::default())
-    }
-
     /// Takes part in the round from now on.
     pub(crate) fn attach(self: &Arc<Self>, id: PeerId, pipe: Arc<Pipe>) {
-        let token = {
-            let mut state = self.state.lock();
-            if self.line.is_closed() {
-                return;
-            }
-            state.peers.insert(Peer {
-                id,
-                pipe: Arc::clone(&pipe),
-                batch: Batch::default(),
-                held: Load::default(),
-                release_at: 0,
-                in_round: false,
-            })
-        };
+        let mut state = self.state.lock();
+        if self.line.is_closed() {
+            return;
+        }
+        let token = state.peers.insert(Peer {
+            id,
+            pipe: Arc::clone(&pipe),
+            tenure: None,
+            batch: Batch::default(),
+            held: Load::default(),
+            release_at: 0,
+            in_round: false,
+        });
         let listener: Arc<dyn Listener> = Arc::clone(self) as Arc<dyn Listener>;
-        pipe.consume_for(listener, token);
+        let tenure = pipe.consume_for(listener, token);
+        if let Some(peer) = state.peers.get_mut(token) {
+            peer.tenure = Some(tenure);
+        }
     }
 
-    /// The pipe of a peer goes on without this queue, which keeps what it has taken and, with
-    /// `rest`, what lies in the pipe. A pipe that has been closed goes nowhere.
-    pub(crate) fn part(&self, id: PeerId, rest: bool) {
+    /// The pipe of a peer goes on without this queue, whose tenure has ended. It keeps what it has
+    /// taken, and also what still lies in the pipe.
+    pub(crate) fn keep_rest(&self, id: PeerId) {
         let mut state = self.state.lock();
         let Some(token) = state.peers.find(|peer| peer.id == id) else {
             return;
@@ -86,20 +85,10 @@ impl FairQueue {
         let Some(peer) = state.peers.get_mut(token) else {
             return;
         };
-        if peer.pipe.is_closed() {
-            return;
+        peer.pipe.settle();
+        for batch in peer.pipe.drain() {
+            peer.batch.append(&batch);
         }
-        let own = Pipe::new(Capacity::from_marks(0, 0), 0);
-        let pipe = std::mem::replace(&mut peer.pipe, own);
-        pipe.release(std::mem::take(&mut peer.held));
-        if rest {
-            pipe.settle();
-            for batch in pipe.drain() {
-                // It has just been made, and is open.
-                drop(peer.pipe.push_chunk(batch));
-            }
-        }
-        peer.pipe.close(CloseReason::Lost);
         if !peer.in_round {
             peer.in_round = true;
             state.round.push_back(token);
@@ -180,7 +169,8 @@ impl FairQueue {
 
 impl Listener for FairQueue {
     fn signal(&self, token: Token, _: Signal) {
-        self.line.signal(token);
+        // Never urgent: what lies in the pipes waits there until somebody receives.
+        let _ = self.line.signal(token);
     }
 }
 
@@ -249,14 +239,19 @@ enum Refill {
 /// What is dropped unread does not take up room any longer, in a pipe that outlives this queue.
 impl Drop for Peer {
     fn drop(&mut self) {
-        self.pipe.release(self.held);
+        if let Some(tenure) = self.tenure {
+            self.pipe.release_in(tenure, self.held);
+        }
     }
 }
 
 impl Peer {
     fn refill(&mut self) -> Refill {
         self.release();
-        match self.pipe.take() {
+        let Some(tenure) = self.tenure else {
+            return Refill::Over;
+        };
+        match self.pipe.take_in(tenure) {
             Take::Batch(batch) => {
                 self.held = Load::of(&batch);
                 self.release_at = self.held.messages / 2;
@@ -274,7 +269,9 @@ impl Peer {
             bytes: self.held.bytes.saturating_sub(self.batch.bytes()),
         };
         if used.messages > 0 || used.bytes > 0 {
-            self.pipe.release(used);
+            if let Some(tenure) = self.tenure {
+                self.pipe.release_in(tenure, used);
+            }
             self.held = Load::of(&self.batch);
             self.release_at = self.held.messages / 2;
         }

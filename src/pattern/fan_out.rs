@@ -18,7 +18,7 @@ use crate::fault::{PeerFault, ProtocolError};
 use crate::message::Message;
 use crate::pipe::sync::{Arc, Mutex};
 use crate::pipe::wake::{Listener, Signal, Ticket, Token};
-use crate::pipe::{CloseReason, Load, Passed, Pipe, Take};
+use crate::pipe::{CloseReason, Load, Pipe, Take};
 use crate::wire::batch::Batch;
 use crate::wire::subscription::Subscription;
 
@@ -57,7 +57,6 @@ struct State {
     scratch: Batch,
     /// The peers that a message goes to; kept for its allocation.
     matching: Vec<Token>,
-    sent: Passed,
     closed: bool,
 }
 
@@ -72,10 +71,6 @@ struct Peer {
 }
 
 impl FanOut {
-    pub(crate) fn new() -> Arc<Self> {
-        Arc::new(Self::default())
-    }
-
     pub(crate) fn attach_outbound(&self, id: PeerId, pipe: &Arc<Pipe>) {
         let mut state = self.state.lock();
         if !state.closed {
@@ -101,7 +96,8 @@ impl FanOut {
         }
         drop(state);
         let listener: Arc<dyn Listener> = Arc::clone(self) as Arc<dyn Listener>;
-        pipe.consume_for(listener, token);
+        // A subscriber's pipe has one consumer, for its whole life.
+        let _ = pipe.consume_for(listener, token);
     }
 
     /// Forgets a peer and its subscriptions.
@@ -126,22 +122,15 @@ impl FanOut {
             return false;
         }
         state.find_matching(message.first());
-        state.sent.messages = state.sent.messages.saturating_add(1);
         if state.matching.is_empty() {
             return true;
         }
         state.scratch.clear();
         state.scratch.push(&[], message, SHARE_ABOVE);
-        state.sent.bytes = state
-            .sent
-            .bytes
-            .saturating_add(state.scratch.bytes() as u64);
         for &token in &state.matching {
             if let Some(peer) = state.peers.get(token) {
                 // Full or closing: the pipe has counted the loss.
-                if peer.outbound.push_encoded(&state.scratch).is_err() {
-                    state.sent.dropped = state.sent.dropped.saturating_add(1);
-                }
+                drop(peer.outbound.push_encoded(&state.scratch));
             }
         }
         state.scratch.release_large();
@@ -185,11 +174,6 @@ impl FanOut {
         state.subscribers = Trie::default();
         drop(state);
         self.line.close();
-    }
-
-    /// Messages sent (once each, however many subscribers had them), and deliveries dropped.
-    pub(crate) fn sent(&self) -> Passed {
-        self.state.lock().sent
     }
 
     /// How many distinct prefixes have a subscriber.

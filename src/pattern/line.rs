@@ -25,17 +25,29 @@ pub(super) struct Line {
 struct State {
     signalled: Vec<Token>,
     waiters: WaitQueue,
+    /// Whether signals cannot wait until somebody looks.
+    urgent: bool,
 }
 
 impl Line {
-    /// The pipe of `token` has changed: whoever is first in line should look.
-    pub(super) fn signal(&self, token: Token) {
+    /// The pipe of `token` has changed: whoever is first in line should look. Returns whether the
+    /// owner wants to look at once, even if nobody stands in line.
+    #[must_use]
+    pub(super) fn signal(&self, token: Token) -> bool {
         let mut state = self.state.lock();
         state.signalled.push(token);
         self.news.store(true, Ordering::Release);
         let wake = state.waiters.wake_one();
+        let urgent = state.urgent;
         drop(state);
         wake.into_iter().for_each(Waker::wake);
+        urgent
+    }
+
+    /// Whether the owner wants to look at every signal at once from now on. What has been
+    /// signalled before is still to be [collected](Self::collect).
+    pub(super) fn set_urgent(&self, urgent: bool) {
+        self.state.lock().urgent = urgent;
     }
 
     /// Wakes the first in line.

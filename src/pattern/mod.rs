@@ -20,6 +20,8 @@ pub(crate) mod fair_queue;
 pub(crate) mod fan_out;
 pub(crate) mod interest;
 mod line;
+#[cfg(all(test, pipe_loom))]
+mod loom;
 pub(crate) mod replies;
 pub(crate) mod requests;
 pub(crate) mod round_robin;
@@ -70,10 +72,9 @@ pub(crate) trait Pattern: fmt::Debug + Send + Sync {
     /// The connection to a peer has ended. Returns how many messages were dropped for good.
     fn detach(&self, id: PeerId, departure: Departure) -> usize;
 
-    /// The pipe from this peer goes on, but to another socket. What has been taken from it stays
-    /// readable, and with `rest` also what still lies in it. No peer comes and goes like that
-    /// unless its messages are work to be done.
-    fn part(&self, _: PeerId, _rest: bool) {}
+    /// The pipe from this peer goes on, but to another socket, and what lies in it is to be read
+    /// here. Only work to be done is worth keeping like that.
+    fn keep_rest(&self, _: PeerId) {}
 
     /// Nothing more is to be read from this peer.
     fn forget(&self, id: PeerId);

@@ -113,11 +113,6 @@ impl Pattern for Replies {
         departure.unwritten.iter().map(Batch::messages).sum()
     }
 
-    /// A request that has not been read can only be answered by whoever comes next.
-    fn part(&self, id: PeerId, _rest: bool) {
-        self.inbox.part(id, false);
-    }
-
     fn forget(&self, id: PeerId) {
         self.inbox.forget(id);
     }

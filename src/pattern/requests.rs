@@ -148,7 +148,7 @@ impl Requests {
         }
     }
 
-    /// Waits for the answer to the request of this number, or of the one under way.
+    /// Waits for the answer to the request of this number, or of the lock-step one under way.
     pub(crate) fn poll_answer(
         &self,
         cx: &mut Context<'_>,
@@ -170,7 +170,12 @@ impl Requests {
                     return Poll::Ready(Answer::OutOfTurn);
                 }
             };
-            if wanted.is_some_and(|wanted| wanted != number) {
+            let own = match wanted {
+                Some(wanted) => wanted == number,
+                // The reply to a `request` of another task is not for a `recv` to take.
+                None => state.exchange.is_lock_step(),
+            };
+            if !own {
                 return Poll::Ready(Answer::OutOfTurn);
             }
             if let Some(peer) = peer {

@@ -13,7 +13,7 @@ use crate::message::Message;
 use crate::pipe::feed::Feed;
 use crate::pipe::sync::{Arc, Mutex};
 use crate::pipe::wake::{Listener, Signal, Ticket, Token};
-use crate::pipe::{Load, Pipe, PushError};
+use crate::pipe::{Pipe, PushError};
 use crate::wire::batch::Batch;
 
 /// See the [module](self).
@@ -30,6 +30,8 @@ struct State {
     round: VecDeque<Token>,
     /// Messages whose peer went away before any byte of them was written; they go first.
     orphans: VecDeque<Batch>,
+    /// Whether the line knows that orphans wait for the next peer with room.
+    homeless: bool,
 }
 
 #[derive(Debug)]
@@ -49,10 +51,6 @@ pub(crate) enum Sent {
 }
 
 impl RoundRobin {
-    pub(crate) fn new() -> Arc<Self> {
-        Arc::new(Self::default())
-    }
-
     /// Takes part in the round from now on.
     pub(crate) fn attach(self: &Arc<Self>, id: PeerId, pipe: Arc<Pipe>) {
         let mut state = self.state.lock();
@@ -66,7 +64,7 @@ impl RoundRobin {
             in_round: true,
         });
         state.round.push_back(token);
-        state.rehome();
+        state.rehome(&self.line);
         drop(state);
         self.line.wake_one();
     }
@@ -84,7 +82,7 @@ impl RoundRobin {
         if let Some(token) = state.peers.find(|peer| peer.id == id) {
             state.remove(token);
         }
-        state.rehome();
+        state.rehome(&self.line);
         0
     }
 
@@ -159,7 +157,7 @@ impl RoundRobin {
         let mut orphan = Batch::default();
         orphan.push(&[], message, 0);
         state.orphans.push_back(orphan);
-        state.rehome();
+        state.rehome(&self.line);
     }
 
     /// Whether something that was sent to this peer has not been taken for writing.
@@ -203,14 +201,17 @@ impl RoundRobin {
     }
 
     /// What waits for a peer to go to.
-    pub(crate) fn orphans(&self) -> Load {
+    #[cfg(all(test, pipe_loom))]
+    pub(crate) fn orphans(&self) -> crate::pipe::Load {
         self.state
             .lock()
             .orphans
             .iter()
-            .fold(Load::default(), |sum, batch| Load {
-                messages: sum.messages + batch.messages(),
-                bytes: sum.bytes + batch.bytes(),
+            .fold(crate::pipe::Load::default(), |sum, batch| {
+                crate::pipe::Load {
+                    messages: sum.messages + batch.messages(),
+                    bytes: sum.bytes + batch.bytes(),
+                }
             })
     }
 }
@@ -228,6 +229,8 @@ impl Drop for Reserved {
 }
 
 impl Listener for RoundRobin {
+    /// Lock order: this may come from a receiving pattern of the same process that is locked, and
+    /// locks this one. Sending wakes a receiving pattern's line, but never locks the pattern.
     fn signal(&self, token: Token, signal: Signal) {
         match signal {
             Signal::Wanted => {
@@ -235,7 +238,11 @@ impl Listener for RoundRobin {
                     peer.feed.hand_over();
                 }
             }
-            Signal::Readable | Signal::Writable => self.line.signal(token),
+            Signal::Readable | Signal::Writable => {
+                if self.line.signal(token) {
+                    self.state.lock().collect(&self.line);
+                }
+            }
         }
     }
 }
@@ -257,7 +264,7 @@ impl State {
             }
         });
         if returned {
-            self.rehome();
+            self.rehome(line);
         }
     }
 
@@ -318,8 +325,22 @@ impl State {
         }
     }
 
-    /// Hands orphans to peers that have room.
-    fn rehome(&mut self) {
+    /// Hands orphans to peers that have room. Those that are left go to the next peer that
+    /// signals, whether or not anybody sends.
+    fn rehome(&mut self, line: &Line) {
+        self.hand_out();
+        let homeless = !self.orphans.is_empty();
+        if homeless != self.homeless {
+            self.homeless = homeless;
+            line.set_urgent(homeless);
+            if homeless {
+                // Somebody may have signalled just before.
+                self.collect(line);
+            }
+        }
+    }
+
+    fn hand_out(&mut self) {
         while let Some(mut orphans) = self.orphans.pop_front() {
             while let Some(message) = orphans.peek().is_some().then(|| orphans.pop()).flatten() {
                 if self.serve(|feed| feed.push(&[], &message)).is_none() {

@@ -269,6 +269,7 @@ impl LinkEnd {
             side.outbound.close(CloseReason::Done);
             return Vec::new();
         }
+        // In this order: what is sent meanwhile is refused instead of forgotten.
         side.outbound.close(CloseReason::Lost);
         side.outbound.drain()
     }

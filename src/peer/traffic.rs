@@ -199,10 +199,7 @@ impl Traffic {
             return self.read_nothing(cx);
         }
         let room = match &self.pipes.inbound {
-            None => Some(Room {
-                messages: usize::MAX,
-                bytes: usize::MAX,
-            }),
+            None => Some(Room::UNLIMITED),
             Some(inbound) => match inbound.poll_room(cx) {
                 Poll::Ready(Ok(room)) => Some(Room {
                     messages: room.messages,

@@ -45,7 +45,7 @@ impl Feed {
         if self.credit.messages == 0 || self.credit.bytes == 0 {
             self.credit = self.pipe.accept(&mut self.staged)?;
         }
-        // Before staging, which may find the pipe full and leave no credit at all.
+        // Before the pipe may say anew what it has room for.
         self.credit.messages -= 1;
         self.stage(envelope, message);
         Ok(())
@@ -114,5 +114,31 @@ impl Feed {
     /// The messages that a closed pipe did not take.
     pub(crate) fn into_staged(self) -> Batch {
         self.staged
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::options::Capacity;
+    use crate::pipe::Take;
+    use crate::pipe::wake::Signal;
+
+    struct Deaf;
+
+    impl Listener for Deaf {
+        fn signal(&self, _: Token, _: Signal) {}
+    }
+
+    #[test]
+    fn the_last_place_is_the_last_one_for_a_consumer_that_waits_too() {
+        let bytes = usize::MAX;
+        let pipe = Pipe::new(Capacity { messages: 1, bytes }, 0);
+        let mut feed = Feed::new(Arc::clone(&pipe), Arc::new(Deaf), 0);
+        assert!(matches!(pipe.take(), Take::Empty));
+        let message = Message::from("x");
+        feed.push(&[], &message).unwrap();
+        assert!(matches!(feed.push(&[], &message), Err(PushError::Full)));
+        assert_eq!(pipe.load().messages, 1);
     }
 }

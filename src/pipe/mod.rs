@@ -16,17 +16,21 @@
 //! Lock order: a pattern's lock, then one pipe's lock. A pipe calls nobody while it is locked.
 
 pub(crate) mod feed;
+#[cfg(all(test, pipe_loom))]
+pub(crate) mod loom;
+mod produce;
 pub(crate) mod shortcut;
 mod state;
 pub(crate) mod sync;
 mod terms;
+#[cfg(all(test, not(pipe_loom)))]
+mod tests;
 pub(crate) mod wake;
 
-pub(crate) use terms::{CloseReason, Load, Passed, PushError, Take};
+pub(crate) use terms::{CloseReason, Load, Passed, PushError, Take, Tenure};
 
 use std::task::{Context, Poll};
 
-use crate::message::Message;
 use crate::options::Capacity;
 use crate::wire::batch::Batch;
 use crate::wire::transmit::Transmit;
@@ -34,10 +38,6 @@ use shortcut::Shortcut;
 use state::{BATCH_BYTES, State};
 use sync::{Arc, AtomicBool, Mutex, MutexGuard, Ordering};
 use wake::{Listener, Signal, Token};
-
-/// A chunk from a connection that is shorter than this is copied, so that a few queued bytes never
-/// pin a read buffer.
-const COPY_CHUNK: usize = 2 * 1024;
 
 /// See the [module](self).
 #[derive(Debug)]
@@ -58,210 +58,14 @@ impl Pipe {
         })
     }
 
-    // ---- producer -------------------------------------------------------------------------
-
-    /// The producing end belongs to `listener`, which hears of room after it has met a full pipe.
-    pub(crate) fn produce_for(&self, listener: Arc<dyn Listener>, token: Token) {
-        self.state.lock().producer.listen(listener, token);
-    }
-
-    /// Appends a message behind `envelope` (encoded frames that announce more), or leaves the pipe
-    /// as it is. A producer that met a full pipe is told when half of it has drained.
-    #[inline]
-    pub(crate) fn push(&self, envelope: &[u8], message: &Message) -> Result<(), PushError> {
-        let mut state = self.state.lock();
-        state.check_room()?;
-        let put = |batch: &mut Batch| {
-            batch.push(envelope, message, self.share_above);
-        };
-        if state.may_deliver() {
-            state.append_untold(put);
-            self.deliver(state);
-            return Ok(());
-        }
-        let wake = state.append(put);
-        drop(state);
-        perform(wake);
-        Ok(())
-    }
-
-    /// Writes the only batch through the shortcut.
-    #[cold]
-    fn deliver(&self, mut state: MutexGuard<'_, State>) {
-        let (Some(shortcut), Some(batch)) = (state.shortcut.clone(), state.queue.pop_front())
-        else {
-            return;
-        };
-        let wake = state.release(Load::of(&batch));
-        state.delivering = true;
-        drop(state);
-        let transmit = shortcut.deliver(batch);
-        let mut state = self.state.lock();
-        state.delivering = false;
-        if transmit.is_done() {
-            if let Some(buffer) = transmit.into_buffer() {
-                state.spare = Some(buffer);
-            }
-        } else {
-            state.begun = Some(transmit);
-        }
-        let more = state.begun.is_some() || !state.queue.is_empty() || state.closed.is_some();
-        let waits = more || state.claimed;
-        let told = if waits {
-            state.consumer.changed(Signal::Readable)
-        } else {
-            None
-        };
-        drop(state);
-        perform(wake);
-        perform(told);
-    }
-
-    /// The producing end is a [`Feed`](feed::Feed) of `listener`, which is asked for what it has
-    /// when the consumer finds the pipe empty.
-    fn feed_from(&self, listener: Arc<dyn Listener>, token: Token) {
-        let mut state = self.state.lock();
-        state.producer.listen(listener, token);
-        state.fed = true;
-    }
-
-    /// Takes what a feed has staged; returns the room that is left. Errors: the pipe is closed, and
-    /// `staged` stays as it is; or it has no room left, and `staged` has been taken.
-    fn accept(&self, staged: &mut Batch) -> Result<Load, PushError> {
-        let mut state = self.state.lock();
-        if state.closed.is_some() {
-            return Err(PushError::Closed);
-        }
-        let mut wake = None;
-        if !staged.is_empty() {
-            let deliver = state.may_deliver();
-            state.enqueue(staged);
-            if deliver {
-                self.deliver(state);
-                state = self.state.lock();
-            } else {
-                wake = state.tell_consumer();
-                self.hungry.store(false, Ordering::Release);
-            }
-        }
-        let room = state.check_room().map(|()| state.room());
-        drop(state);
-        perform(wake);
-        room
-    }
-
-    /// Whether the consumer waits for something.
-    #[inline]
-    fn is_hungry(&self) -> bool {
-        self.hungry.load(Ordering::Acquire)
-    }
-
-    const fn share_above(&self) -> usize {
-        self.share_above
-    }
-
-    /// Has the feed, if there is one, hand over what it has staged.
-    pub(crate) fn settle(&self) {
-        let ask = {
-            let state = self.state.lock();
-            if state.fed {
-                state.producer.ask()
-            } else {
-                None
-            }
-        };
-        perform(ask);
-    }
-
-    /// Appends copies of already encoded messages; their large bodies are shared. A full pipe
-    /// counts them as dropped.
-    pub(crate) fn push_encoded(&self, encoded: &Batch) -> Result<(), PushError> {
-        let mut state = self.state.lock();
-        if let Err(error) = state.check_room() {
-            state.passed.dropped = state.passed.dropped.saturating_add(1);
-            return Err(error);
-        }
-        let wake = state.append(|batch| batch.append(encoded));
-        drop(state);
-        perform(wake);
-        Ok(())
-    }
-
-    /// Lets `put` append commands regardless of any bound: control traffic is never held back by
-    /// data.
-    pub(crate) fn push_control(&self, put: impl FnOnce(&mut Batch)) {
-        let mut state = self.state.lock();
-        if state.closed.is_some() {
-            return;
-        }
-        let wake = state.append(put);
-        drop(state);
-        perform(wake);
-    }
-
-    /// Hands over a chunk that was read from a connection. The session has asked for the room
-    /// before it decoded the chunk.
-    pub(crate) fn push_chunk(&self, chunk: Batch) -> Result<(), PushError> {
-        let mut state = self.state.lock();
-        if state.closed.is_some() {
-            return Err(PushError::Closed);
-        }
-        let wake = if chunk.bytes() < COPY_CHUNK {
-            state.append(|batch| batch.append(&chunk))
-        } else {
-            state.count(Load {
-                messages: chunk.messages(),
-                bytes: chunk.bytes(),
-            });
-            state.queue.push_back(chunk);
-            state.tell_consumer()
-        };
-        drop(state);
-        perform(wake);
-        Ok(())
-    }
-
-    /// How much fits; pending while nothing does. An error when the pipe is closed.
-    pub(crate) fn poll_room(&self, cx: &mut Context<'_>) -> Poll<Result<Load, CloseReason>> {
-        let mut state = self.state.lock();
-        if let Some(reason) = &state.closed {
-            return Poll::Ready(Err(reason.clone()));
-        }
-        let room = state.room();
-        if room.messages == 0 || room.bytes == 0 {
-            state.producer.wait_as(cx.waker());
-            return Poll::Pending;
-        }
-        Poll::Ready(Ok(room))
-    }
-
-    /// The producer is this task, which will hear of the pipe's end even while it does not wait.
-    pub(crate) fn produce_as(&self, cx: &Context<'_>) {
-        self.state.lock().producer.become_task(cx.waker());
-    }
-
-    /// Promises a place to a sender, who gives it back when it has been filled.
-    fn reserve(&self) {
-        self.state.lock().reserved += 1;
-    }
-
-    /// Gives a promised place back.
-    pub(crate) fn unreserve(&self) {
-        let mut state = self.state.lock();
-        state.reserved = state.reserved.saturating_sub(1);
-        let wake = state.drained();
-        drop(state);
-        perform(wake);
-    }
-
     // ---- consumer -------------------------------------------------------------------------
 
-    /// The consuming end belongs to `listener`, which hears of what is there already.
-    pub(crate) fn consume_for(&self, listener: Arc<dyn Listener>, token: Token) {
+    /// The consuming end belongs to `listener`, which hears of what is there already, until its
+    /// tenure [ends](Self::leave).
+    pub(crate) fn consume_for(&self, listener: Arc<dyn Listener>, token: Token) -> Tenure {
         let mut state = self.state.lock();
         state.consumer.listen(listener, token);
         state.consumer.wait();
-        self.hungry.store(true, Ordering::Release);
         let ready = !state.queue.is_empty() || state.closed.is_some() || state.fed;
         let wake = if ready {
             state.consumer.changed(Signal::Readable)
@@ -270,15 +74,20 @@ impl Pipe {
             self.hungry.store(true, Ordering::Release);
             None
         };
+        let tenure = state.tenure;
         drop(state);
         perform(wake);
+        tenure
     }
 
-    /// The consumer is gone; what it has not taken stays for the next one.
+    /// The consumer's tenure is over: what it has not taken stays for the next one, and what it
+    /// has taken counts no more. It is told, and finds the pipe closed.
     pub(crate) fn leave(&self) {
         let mut state = self.state.lock();
-        state.consumer.leave();
+        let wakes = state.end_tenure();
         self.hungry.store(false, Ordering::Release);
+        drop(state);
+        wakes.into_iter().for_each(perform);
     }
 
     /// Whether there is a consumer.
@@ -300,7 +109,19 @@ impl Pipe {
     /// Takes the oldest batch. What was taken goes on counting until it is
     /// [released](Self::release). A consumer that finds nothing is told of the next message.
     pub(crate) fn take(&self) -> Take {
-        let mut state = self.lock_asked();
+        self.take_from(self.lock_asked())
+    }
+
+    /// As [`take`](Self::take), for a consumer whose tenure may have ended.
+    pub(crate) fn take_in(&self, tenure: Tenure) -> Take {
+        let state = self.lock_asked();
+        if state.tenure != tenure {
+            return Take::Closed(CloseReason::Lost);
+        }
+        self.take_from(state)
+    }
+
+    fn take_from(&self, mut state: MutexGuard<'_, State>) -> Take {
         let take = state.take();
         let empty = matches!(take, Take::Empty);
         self.hungry.store(empty, Ordering::Release);
@@ -376,6 +197,18 @@ impl Pipe {
     /// Part of what was taken is used up.
     pub(crate) fn release(&self, load: Load) {
         let mut state = self.state.lock();
+        let wake = state.release(load);
+        drop(state);
+        perform(wake);
+    }
+
+    /// As [`release`](Self::release), for a consumer whose tenure may have ended: then nothing of
+    /// what it took counts any more.
+    pub(crate) fn release_in(&self, tenure: Tenure, load: Load) {
+        let mut state = self.state.lock();
+        if state.tenure != tenure {
+            return;
+        }
         let wake = state.release(load);
         drop(state);
         perform(wake);

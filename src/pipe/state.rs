@@ -6,7 +6,7 @@ use std::task::{Context, Poll};
 use super::shortcut::Shortcut;
 use super::sync::Arc;
 use super::wake::{End, Signal, Wake};
-use super::{CloseReason, Load, Passed, PushError, Take};
+use super::{CloseReason, Load, Passed, PushError, Take, Tenure};
 use crate::options::Capacity;
 use crate::wire::batch::Batch;
 use crate::wire::transmit::Transmit;
@@ -30,6 +30,8 @@ pub(super) struct State {
     pub(super) closed: Option<CloseReason>,
     pub(super) producer: End,
     pub(super) consumer: End,
+    /// Whose time it is to consume.
+    pub(super) tenure: Tenure,
     pub(super) passed: Passed,
     pub(super) shortcut: Option<Arc<dyn Shortcut>>,
     /// A sender is using the shortcut: the consumer leaves the connection alone meanwhile.
@@ -53,6 +55,7 @@ impl State {
             closed: None,
             producer: End::default(),
             consumer: End::default(),
+            tenure: Tenure(0),
             passed: Passed::default(),
             shortcut: None,
             delivering: false,
@@ -180,6 +183,19 @@ impl State {
             return Take::Begun(begun);
         }
         self.queue.pop_front().map_or(Take::Empty, Take::Batch)
+    }
+
+    /// The consumer is gone, and what it took counts no more. Returns what it, and the producer,
+    /// are to be told.
+    pub(super) fn end_tenure(&mut self) -> [Option<Wake>; 2] {
+        let consumer = self.consumer.closed(Signal::Readable);
+        self.consumer.leave();
+        self.tenure.0 = self.tenure.0.wrapping_add(1);
+        self.used = self.queue.iter().fold(Load::default(), |sum, batch| Load {
+            messages: sum.messages + batch.messages(),
+            bytes: sum.bytes + batch.bytes(),
+        });
+        [consumer, self.drained()]
     }
 
     pub(super) fn release(&mut self, load: Load) -> Option<Wake> {

@@ -42,6 +42,11 @@ impl CloseReason {
     }
 }
 
+/// One consumer's time at a pipe. A pipe that outlives its connection has several consumers, one
+/// after the other, and the earlier ones may still hold what they took.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Tenure(pub(super) u64);
+
 /// Why a message was not accepted.
 #[derive(Debug)]
 pub(crate) enum PushError {

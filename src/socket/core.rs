@@ -99,6 +99,10 @@ impl Core {
             };
             self.pattern.forget(id);
             let keeps_outbound = newcomer.standing;
+            if keeps_outbound {
+                // What is sent from here on is for whoever comes next.
+                newcomer.pipes.outbound.leave();
+            }
             let unwritten = Vec::new();
             let departure = Departure {
                 unwritten,
@@ -287,9 +291,8 @@ impl Hub for Core {
         count_received(&mut passed, peer.received());
         let reason = departure.reason.clone();
         #[cfg(feature = "inproc")]
-        if peer.newcomer.link.is_some() {
-            let rest = matches!(reason, DisconnectReason::Closed);
-            self.pattern.part(id, rest);
+        if peer.newcomer.link.is_some() && matches!(reason, DisconnectReason::Closed) {
+            self.pattern.keep_rest(id);
         }
         let dropped = self.pattern.detach(id, departure) as u64;
         if closing {

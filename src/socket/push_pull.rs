@@ -356,8 +356,8 @@ impl Pattern for Pull {
         0
     }
 
-    fn part(&self, id: PeerId, rest: bool) {
-        self.0.queue.part(id, rest);
+    fn keep_rest(&self, id: PeerId) {
+        self.0.queue.keep_rest(id);
     }
 
     fn forget(&self, id: PeerId) {

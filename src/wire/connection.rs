@@ -118,8 +118,8 @@ impl Connection {
 
     /// Where the session reads next. Always takes at least one byte, never more than may be read.
     ///
-    /// To be called anew for every read, and only after [`receive`](Self::receive) gave `None` and
-    /// [`has_unread_message`](Self::has_unread_message) is false: otherwise what is read piles up.
+    /// To be called anew for every read, and only after [`receive`](Self::receive) gave `None` with
+    /// room to spare: otherwise what is read piles up.
     pub(crate) fn read_target(&mut self) -> Limit<&mut BytesMut> {
         self.decoder.read_target()
     }
@@ -148,6 +148,7 @@ impl Connection {
 
     /// Whether the last [`receive`](Self::receive) gave `None` for lack of room: a message has
     /// arrived, or begun to.
+    #[cfg(test)]
     pub(crate) const fn has_unread_message(&self) -> bool {
         self.decoder.is_starved()
     }

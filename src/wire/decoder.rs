@@ -135,6 +135,7 @@ impl Decoder {
     }
 
     /// Whether the last [`next`](Self::next) gave nothing although a message has begun to arrive.
+    #[cfg(test)]
     pub(super) const fn is_starved(&self) -> bool {
         self.starved
     }

@@ -1,6 +1,7 @@
 //! Where the two sides of a test meet: over which transport, and which of them binds.
 
-use std::net::TcpListener;
+use std::net::{TcpListener, UdpSocket};
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicU16, Ordering};
 
 use tempfile::TempDir;
@@ -55,18 +56,26 @@ impl Place {
     }
 }
 
-/// A port that nobody listens on. It lies below the range from which the system picks ports for
-/// outgoing connections and for port 0, so that no other test can be given it while its owner is
-/// away.
+/// A port that no other test uses, in this process or another, until this process ends.
+///
+/// It lies below the range from which the system picks ports for outgoing connections and for port
+/// 0, so that it is not given away while its owner is restarted. It is claimed by holding the UDP
+/// port of the same number, which is in nobody's way.
 pub(crate) fn free_port() -> u16 {
     const FIRST: u16 = 20_000;
-    /// Test programs that run side by side begin at different places.
-    const PER_PROCESS: u32 = 100;
+    const COUNT: u16 = 10_000;
     static NEXT: AtomicU16 = AtomicU16::new(0);
-    let start = u16::try_from(std::process::id() % 100 * PER_PROCESS).expect("below 10,000");
+    static CLAIMS: Mutex<Vec<UdpSocket>> = Mutex::new(Vec::new());
     loop {
-        let port = FIRST + (start + NEXT.fetch_add(1, Ordering::Relaxed)) % 10_000;
+        let port = FIRST + NEXT.fetch_add(1, Ordering::Relaxed) % COUNT;
+        let Ok(claim) = UdpSocket::bind(("127.0.0.1", port)) else {
+            continue;
+        };
         if TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            CLAIMS
+                .lock()
+                .expect("nothing panics under this lock")
+                .push(claim);
             return port;
         }
     }
