@@ -255,8 +255,8 @@ impl Pipe {
             (None, _) | (Some(CloseReason::Done), CloseReason::Now) => state.closed = Some(reason),
             _ => return,
         }
-        let consumer = state.consumer.closed(Signal::Readable);
-        let producer = state.producer.closed(Signal::Writable);
+        let consumer = state.consumer.told(Signal::Readable);
+        let producer = state.producer.told(Signal::Writable);
         drop(state);
         perform(consumer);
         perform(producer);
@@ -281,10 +281,11 @@ impl Pipe {
     }
 
     /// Changes the bounds; a pipe that holds more than they allow stays full until it has drained.
+    /// The producer is told, since what it knew of the room is no longer true.
     pub(crate) fn set_capacity(&self, capacity: Capacity) {
         let mut state = self.state.lock();
         state.capacity = capacity;
-        let wake = state.drained();
+        let wake = state.producer.told(Signal::Writable);
         drop(state);
         perform(wake);
     }

@@ -313,7 +313,8 @@ fn step(
         Op::SetCapacity(capacity) => {
             pipe.set_capacity(capacity);
             model.capacity = capacity;
-            model.drained();
+            model.producer_waits = false;
+            model.told.push((PRODUCER, Signal::Writable));
         }
     }
     Ok(())
