@@ -220,6 +220,24 @@ impl RoundRobin {
 #[derive(Debug)]
 pub(crate) struct Reserved(Option<Arc<Pipe>>);
 
+#[cfg(test)]
+impl RoundRobin {
+    /// How many messages wait for a peer to go to.
+    pub(super) fn orphans(&self) -> usize {
+        let state = self.state.lock();
+        state.orphans.iter().map(Batch::messages).sum()
+    }
+}
+
+#[cfg(test)]
+impl Reserved {
+    pub(super) fn is_at(&self, pipe: &Arc<Pipe>) -> bool {
+        self.0
+            .as_ref()
+            .is_some_and(|place| Arc::ptr_eq(place, pipe))
+    }
+}
+
 impl Drop for Reserved {
     fn drop(&mut self) {
         if let Some(pipe) = self.0.take() {
