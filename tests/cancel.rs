@@ -41,9 +41,9 @@ const TRANSPORTS: [&str; 2] = ["inproc://here", "tcp://127.0.0.1:*"];
 async fn pipeline(transport: &str) -> (PushSocket, PullSocket) {
     let context = Context::new();
     let pull = PullSocket::builder().context(&context).recv_hwm(1).build();
-    let endpoint = pull.bind(transport).await.unwrap();
+    let endpoint = pull.bind(transport).await.expect("a free address");
     let push = PushSocket::builder().context(&context).send_hwm(1).build();
-    push.connect(endpoint).unwrap();
+    push.connect(endpoint).expect("an address");
     (push, pull)
 }
 
@@ -57,7 +57,8 @@ fn fill(push: &PushSocket) -> Vec<String> {
 async fn read_until_last(pull: PullSocket) -> Vec<String> {
     let mut texts = Vec::new();
     while texts.last().is_none_or(|text| text != "last") {
-        texts.push(pull.recv().await.unwrap().text().into_owned());
+        let message = pull.recv().await.expect("the socket is open");
+        texts.push(message.text().into_owned());
     }
     texts
 }
@@ -214,12 +215,12 @@ async fn a_subscriber_loses_nothing_and_waiting_for_it_changes_nothing() {
 async fn exchange(transport: &str) -> (ReqSocket, RepSocket) {
     let context = Context::new();
     let rep = RepSocket::builder().context(&context).build();
-    let endpoint = rep.bind(transport).await.unwrap();
+    let endpoint = rep.bind(transport).await.expect("a free address");
     let req = ReqSocket::builder()
         .context(&context)
         .reconnect_interval(Duration::from_millis(1))
         .build();
-    req.connect(endpoint).unwrap();
+    req.connect(endpoint).expect("an address");
     (req, rep)
 }
 

@@ -85,9 +85,9 @@ async fn storm(transport: &str, connections: usize) {
     let context = Context::new();
     let pull = PullSocket::builder().context(&context).recv_hwm(16).build();
     let push = PushSocket::builder().context(&context).send_hwm(16).build();
-    let endpoint = pull.bind(transport).await.unwrap();
+    let endpoint = pull.bind(transport).await.expect("a free address");
     for _ in 0..connections {
-        push.connect(&endpoint).unwrap();
+        push.connect(&endpoint).expect("an address");
     }
     let mut receivers = JoinSet::new();
     for receiver in 0..RECEIVERS {
@@ -112,7 +112,7 @@ async fn storm(transport: &str, connections: usize) {
         .await
         .iter()
         .flatten()
-        .map(|message| message.text().parse().unwrap())
+        .map(|message| message.text().parse().expect("a number"))
         .collect();
     numbers.sort_unstable();
     assert_eq!(numbers, (0..total).collect::<Vec<_>>());

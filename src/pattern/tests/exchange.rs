@@ -92,6 +92,11 @@ impl World {
         });
     }
 
+    fn position(&self, id: PeerId) -> usize {
+        let found = self.servers.iter().position(|server| server.id == id);
+        found.expect("it asked one of them")
+    }
+
     /// As a session ends; another server comes in its place.
     fn depart(&mut self, index: usize) {
         let server = self.servers.remove(index);
@@ -150,8 +155,8 @@ impl World {
                     }
                     Poll::Ready(Answer::Lost(_)) => self.open = None,
                     Poll::Ready(Answer::Malformed(peer)) => {
-                        let index = self.servers.iter().position(|server| server.id == peer);
-                        self.depart(index.unwrap());
+                        let index = self.position(peer);
+                        self.depart(index);
                     }
                     Poll::Pending => {}
                     Poll::Ready(other) => prop_assert!(false, "{:?}", other),
@@ -161,11 +166,11 @@ impl World {
                 if let Some((number, _)) = self.open.take() {
                     self.law.leave(&mut self.tickets);
                     if let Some(peer) = self.law.abandon(number) {
-                        let index = self.servers.iter().position(|server| server.id == peer);
+                        let index = self.position(peer);
                         // Its answer may come before the connection has ended.
-                        self.step(&Op::Serve(index.unwrap()))?;
-                        self.step(&Op::Reply(index.unwrap()))?;
-                        self.depart(index.unwrap());
+                        self.step(&Op::Serve(index))?;
+                        self.step(&Op::Reply(index))?;
+                        self.depart(index);
                     }
                 }
             }
@@ -201,6 +206,9 @@ impl World {
     }
 }
 
+/// An asker: its pipes, and what it is to be told.
+type Home = (PeerId, Arc<Pipe>, Arc<Pipe>, Vec<Message>);
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(500))]
 
@@ -230,7 +238,7 @@ proptest! {
         ops in prop::collection::vec((0u8..5, 0usize..3), 1..80),
     ) {
         let law = Replies::new();
-        let mut homes: Vec<(PeerId, Arc<Pipe>, Arc<Pipe>, Vec<Message>)> = Vec::new();
+        let mut homes: Vec<Home> = Vec::new();
         let mut open: Vec<(Route, Message)> = Vec::new();
         let (mut ids, mut next) = (0u64, 0usize);
         for (kind, index) in ops {
@@ -298,8 +306,8 @@ fn a_request_of_which_nothing_was_written_is_sent_to_another_peer() {
     let mut world = World::new();
     world.step(&Op::Ask).unwrap();
     let asked = world.law.peer_asked().unwrap();
-    let index = world.servers.iter().position(|server| server.id == asked);
-    world.depart(index.unwrap());
+    let index = world.position(asked);
+    world.depart(index);
     // It is asked again by whoever waits for the answer, who gets it.
     world.step(&Op::Answer(false)).unwrap();
     assert_ne!(world.law.peer_asked(), Some(asked));
@@ -316,8 +324,8 @@ fn what_a_peer_said_before_it_was_asked_again_is_no_answer() {
     let mut world = World::new();
     world.step(&Op::Ask).unwrap();
     let asked = world.law.peer_asked().unwrap();
-    let index = world.servers.iter().position(|server| server.id == asked);
-    world.depart(index.unwrap());
+    let index = world.position(asked);
+    world.depart(index);
     world.step(&Op::Blurt(0)).unwrap();
     world.step(&Op::Blurt(1)).unwrap();
     // Not what they blurted out.

@@ -44,7 +44,7 @@ struct Peer {
 }
 
 fn number(message: &Message) -> usize {
-    message.text().parse().unwrap()
+    message.text().parse().expect("a number")
 }
 
 proptest! {
