@@ -284,7 +284,7 @@ impl Requests {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, not(pipe_loom)))]
 impl Requests {
     pub(super) fn peer_asked(&self) -> Option<PeerId> {
         match self.state.lock().exchange {

@@ -199,21 +199,6 @@ impl RoundRobin {
         }
         state.orphans.drain(..).map(|batch| batch.messages()).sum()
     }
-
-    /// What waits for a peer to go to.
-    #[cfg(all(test, pipe_loom))]
-    pub(crate) fn orphans(&self) -> crate::pipe::Load {
-        self.state
-            .lock()
-            .orphans
-            .iter()
-            .fold(crate::pipe::Load::default(), |sum, batch| {
-                crate::pipe::Load {
-                    messages: sum.messages + batch.messages(),
-                    bytes: sum.bytes + batch.bytes(),
-                }
-            })
-    }
 }
 
 /// A place that a pipe keeps free for one message; dropping it gives the place back.
@@ -229,7 +214,7 @@ impl RoundRobin {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, not(pipe_loom)))]
 impl Reserved {
     pub(super) fn is_at(&self, pipe: &Arc<Pipe>) -> bool {
         self.0
