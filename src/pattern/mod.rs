@@ -26,6 +26,8 @@ pub(crate) mod replies;
 pub(crate) mod requests;
 pub(crate) mod round_robin;
 mod slots;
+#[cfg(all(test, not(pipe_loom)))]
+mod tests;
 mod trie;
 
 use std::fmt;

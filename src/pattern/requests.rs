@@ -206,7 +206,7 @@ impl Requests {
                     number,
                     lock_step,
                     request,
-                } => match self.sender.poll_send(cx, &mut tickets.room, &[], &request) {
+                } => match self.send_again(cx, tickets, &request) {
                     Poll::Ready(Sent::To(peer)) => {
                         state.exchange = Exchange::Asked {
                             number,
@@ -234,6 +234,18 @@ impl Requests {
                 other => state.exchange = other,
             }
         }
+    }
+
+    /// Sends a request that came back. What lies in the inbox now is no answer to it, whoever gets
+    /// it.
+    fn send_again(
+        &self,
+        cx: &mut Context<'_>,
+        tickets: &mut Tickets,
+        request: &Message,
+    ) -> Poll<Sent> {
+        self.inbox.discard_all();
+        self.sender.poll_send(cx, &mut tickets.room, &[], request)
     }
 
     /// Leaves every line.
@@ -269,6 +281,16 @@ impl Requests {
         drop(state);
         self.turns.wake_all();
         reset
+    }
+}
+
+#[cfg(all(test, not(pipe_loom)))]
+impl Requests {
+    pub(super) fn peer_asked(&self) -> Option<PeerId> {
+        match self.state.lock().exchange {
+            Exchange::Asked { peer, .. } => Some(peer),
+            _ => None,
+        }
     }
 }
 

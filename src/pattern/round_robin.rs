@@ -199,26 +199,29 @@ impl RoundRobin {
         }
         state.orphans.drain(..).map(|batch| batch.messages()).sum()
     }
-
-    /// What waits for a peer to go to.
-    #[cfg(all(test, pipe_loom))]
-    pub(crate) fn orphans(&self) -> crate::pipe::Load {
-        self.state
-            .lock()
-            .orphans
-            .iter()
-            .fold(crate::pipe::Load::default(), |sum, batch| {
-                crate::pipe::Load {
-                    messages: sum.messages + batch.messages(),
-                    bytes: sum.bytes + batch.bytes(),
-                }
-            })
-    }
 }
 
 /// A place that a pipe keeps free for one message; dropping it gives the place back.
 #[derive(Debug)]
 pub(crate) struct Reserved(Option<Arc<Pipe>>);
+
+#[cfg(test)]
+impl RoundRobin {
+    /// How many messages wait for a peer to go to.
+    pub(super) fn orphans(&self) -> usize {
+        let state = self.state.lock();
+        state.orphans.iter().map(Batch::messages).sum()
+    }
+}
+
+#[cfg(all(test, not(pipe_loom)))]
+impl Reserved {
+    pub(super) fn is_at(&self, pipe: &Arc<Pipe>) -> bool {
+        self.0
+            .as_ref()
+            .is_some_and(|place| Arc::ptr_eq(place, pipe))
+    }
+}
 
 impl Drop for Reserved {
     fn drop(&mut self) {

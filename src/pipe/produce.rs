@@ -2,9 +2,8 @@
 
 use std::task::{Context, Poll};
 
-use super::state::State;
-use super::sync::{Arc, MutexGuard, Ordering};
-use super::wake::{Listener, Signal, Token};
+use super::sync::{Arc, Ordering};
+use super::wake::{Listener, Token};
 use super::{CloseReason, Load, Pipe, PushError, perform};
 use crate::message::Message;
 use crate::wire::batch::Batch;
@@ -14,12 +13,6 @@ use crate::wire::batch::Batch;
 const COPY_CHUNK: usize = 2 * 1024;
 
 impl Pipe {
-    /// The producing end belongs to `listener`, which hears of room after it has met a full pipe.
-    #[cfg(test)]
-    pub(crate) fn produce_for(&self, listener: Arc<dyn Listener>, token: Token) {
-        self.state.lock().producer.listen(listener, token);
-    }
-
     /// Appends a message behind `envelope` (encoded frames that announce more), or leaves the pipe
     /// as it is. A producer that met a full pipe is told when half of it has drained.
     #[inline]
@@ -38,38 +31,6 @@ impl Pipe {
         drop(state);
         perform(wake);
         Ok(())
-    }
-
-    /// Writes the only batch through the shortcut.
-    #[cold]
-    pub(super) fn deliver(&self, mut state: MutexGuard<'_, State>) {
-        let (Some(shortcut), Some(batch)) = (state.shortcut.clone(), state.queue.pop_front())
-        else {
-            return;
-        };
-        let wake = state.release(Load::of(&batch));
-        state.delivering = true;
-        drop(state);
-        let transmit = shortcut.deliver(batch);
-        let mut state = self.state.lock();
-        state.delivering = false;
-        if transmit.is_done() {
-            if let Some(buffer) = transmit.into_buffer() {
-                state.spare = Some(buffer);
-            }
-        } else {
-            state.begun = Some(transmit);
-        }
-        let more = state.begun.is_some() || !state.queue.is_empty() || state.closed.is_some();
-        let waits = more || state.claimed;
-        let told = if waits {
-            state.consumer.changed(Signal::Readable)
-        } else {
-            None
-        };
-        drop(state);
-        perform(wake);
-        perform(told);
     }
 
     /// The producing end is a [`Feed`](feed::Feed) of `listener`, which is asked for what it has

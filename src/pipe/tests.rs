@@ -329,7 +329,8 @@ proptest! {
         ops in prop::collection::vec(op(), 1..80),
     ) {
         let (pipe, told) = (Pipe::new(capacity, 256), Arc::new(Told::default()));
-        pipe.produce_for(Arc::clone(&told) as Arc<dyn Listener>, PRODUCER);
+        let producer = Arc::clone(&told) as Arc<dyn Listener>;
+        pipe.state.lock().producer.listen(producer, PRODUCER);
         pipe.consume_for(Arc::clone(&told) as Arc<dyn Listener>, CONSUMER);
         let mut model = Model {
             queue: VecDeque::new(),

@@ -1,0 +1,94 @@
+//! What a message can be made of.
+
+use std::borrow::Cow;
+
+use bytes::Bytes;
+
+use super::{Inline, Message, Repr};
+
+/// What can stand for one frame of a message: text, byte slices and arrays, vectors, [`Bytes`].
+///
+/// Sealed: it exists so that arrays and vectors of such values convert into a [`Message`].
+pub trait IntoFrame: sealed::Sealed {
+    #[doc(hidden)]
+    fn as_frame(&self) -> &[u8];
+    #[doc(hidden)]
+    fn into_frame(self) -> Bytes;
+}
+
+mod sealed {
+    #[expect(unnameable_types, reason = "that is what seals")]
+    pub trait Sealed {}
+}
+
+macro_rules! into_frame {
+    ($($type:ty => |$value:ident| $slice:expr, $bytes:expr;)*) => {$(
+        impl sealed::Sealed for $type {}
+        impl IntoFrame for $type {
+            fn as_frame(&self) -> &[u8] {
+                let $value = self;
+                $slice
+            }
+            fn into_frame(self) -> Bytes {
+                let $value = self;
+                $bytes
+            }
+        }
+        impl From<$type> for Message {
+            fn from(frame: $type) -> Self {
+                let mut inline = Inline::new();
+                if inline.push(frame.as_frame()) {
+                    return Self { repr: Repr::Inline(inline) };
+                }
+                Self { repr: Repr::One(frame.into_frame()) }
+            }
+        }
+    )*};
+}
+
+into_frame! {
+    &str => |v| v.as_bytes(), Bytes::copy_from_slice(v.as_bytes());
+    String => |v| v.as_bytes(), Bytes::from(v);
+    &String => |v| v.as_bytes(), Bytes::copy_from_slice(v.as_bytes());
+    &[u8] => |v| v, Bytes::copy_from_slice(v);
+    Vec<u8> => |v| v, Bytes::from(v);
+    &Vec<u8> => |v| v, Bytes::copy_from_slice(v);
+    Bytes => |v| v, v;
+    &Bytes => |v| v, v.clone();
+    Cow<'_, str> => |v| v.as_bytes(), Bytes::from(v.into_owned());
+}
+
+impl<const N: usize> sealed::Sealed for &[u8; N] {}
+
+impl<const N: usize> IntoFrame for &[u8; N] {
+    fn as_frame(&self) -> &[u8] {
+        &self[..]
+    }
+    fn into_frame(self) -> Bytes {
+        Bytes::copy_from_slice(self)
+    }
+}
+
+impl<const N: usize> From<&[u8; N]> for Message {
+    fn from(frame: &[u8; N]) -> Self {
+        Self::single(frame)
+    }
+}
+
+impl<T: IntoFrame, const N: usize> From<[T; N]> for Message {
+    fn from(frames: [T; N]) -> Self {
+        Self::from_frames(frames)
+    }
+}
+
+impl<T: IntoFrame> From<Vec<T>> for Message {
+    fn from(frames: Vec<T>) -> Self {
+        Self::from_frames(frames)
+    }
+}
+
+impl From<&Self> for Message {
+    fn from(message: &Self) -> Self {
+        message.clone()
+    }
+}

@@ -1,0 +1,32 @@
+//! The routing laws against models, under random orders of events. No runtime is needed: a task
+//! that waits is a poll that says so.
+
+mod exchange;
+mod publish;
+mod queue;
+mod round;
+
+use crate::message::Message;
+use crate::options::Capacity;
+use crate::pipe::sync::Arc;
+use crate::pipe::{Load, Pipe, Take};
+use crate::wire::batch::Batch;
+
+fn pipe(messages: usize) -> Arc<Pipe> {
+    let bytes = usize::MAX;
+    Pipe::new(Capacity { messages, bytes }, 256)
+}
+
+/// Takes everything, and releases it.
+fn drain(pipe: &Pipe) -> Vec<Message> {
+    let mut messages = Vec::new();
+    while let Take::Batch(batch) = pipe.take() {
+        pipe.release(Load::of(&batch));
+        messages.extend(contents(batch));
+    }
+    messages
+}
+
+fn contents(mut batch: Batch) -> Vec<Message> {
+    std::iter::from_fn(|| batch.pop()).collect()
+}

@@ -1,0 +1,118 @@
+//! Fair queuing.
+
+use std::collections::{HashMap, VecDeque};
+
+use proptest::prelude::*;
+
+use super::pipe;
+use crate::message::Message;
+use crate::pattern::PeerId;
+use crate::pattern::fair_queue::{FairQueue, Next};
+use crate::pipe::sync::Arc;
+use crate::pipe::{CloseReason, Pipe};
+use crate::wire::batch::Batch;
+
+const CAPACITY: usize = 5;
+
+#[derive(Clone, Debug)]
+enum Op {
+    Attach,
+    /// The peer sends; a message that is not wanted is filtered.
+    Send(usize, bool),
+    Receive,
+    /// The connection ends; what it brought stays.
+    End(usize),
+    Forget(usize),
+}
+
+fn op() -> impl Strategy<Value = Op> {
+    prop_oneof![
+        1 => Just(Op::Attach),
+        8 => (0usize..5, prop::bool::weighted(0.8)).prop_map(|(peer, wanted)| Op::Send(peer, wanted)),
+        8 => Just(Op::Receive),
+        1 => (0usize..5).prop_map(Op::End),
+        1 => (0usize..5).prop_map(Op::Forget),
+    ]
+}
+
+struct Peer {
+    id: PeerId,
+    pipe: Arc<Pipe>,
+    wanted: VecDeque<usize>,
+    /// What is not wanted takes a turn, too.
+    spoiled: bool,
+    /// How often each other peer has been served while this one had something.
+    passed_over: HashMap<PeerId, usize>,
+}
+
+fn read(id: PeerId, batch: &mut Batch) -> Option<(PeerId, usize)> {
+    let message = batch.pop()?;
+    Some((id, message.text().parse().ok()?))
+}
+
+proptest! {
+    #[test]
+    fn every_peer_gets_its_turn_and_keeps_its_order(ops in prop::collection::vec(op(), 1..150)) {
+        let queue = Arc::new(FairQueue::default());
+        let mut peers: Vec<Peer> = Vec::new();
+        let (mut next, mut ids) = (0usize, 0u64);
+        for op in ops {
+            match op {
+                Op::Attach => {
+                    let (id, pipe) = (PeerId(ids), pipe(CAPACITY));
+                    ids += 1;
+                    queue.attach(id, Arc::clone(&pipe));
+                    peers.push(Peer {
+                        id,
+                        pipe,
+                        wanted: VecDeque::new(),
+                        spoiled: false,
+                        passed_over: HashMap::new(),
+                    });
+                }
+                Op::Send(index, wanted) if index < peers.len() => {
+                    let peer = &mut peers[index];
+                    let text = if wanted { next.to_string() } else { "unwanted".to_owned() };
+                    peer.spoiled |= !wanted;
+                    if peer.pipe.push(&[], &Message::from(text)).is_ok() && wanted {
+                        if peer.wanted.is_empty() {
+                            peer.passed_over.clear();
+                        }
+                        peer.wanted.push_back(next);
+                        next += 1;
+                    }
+                }
+                Op::Receive => match queue.try_next(read) {
+                    Next::Message((id, number)) => {
+                        for peer in &mut peers {
+                            if peer.id == id {
+                                prop_assert_eq!(peer.wanted.pop_front(), Some(number));
+                                peer.passed_over.clear();
+                            } else if !peer.wanted.is_empty() {
+                                let times = peer.passed_over.entry(id).or_default();
+                                *times += 1;
+                                prop_assert!(*times <= 1 || peer.spoiled, "{:?} is passed over", peer.id);
+                            }
+                        }
+                    }
+                    Next::Empty => {
+                        prop_assert!(peers.iter().all(|peer| peer.wanted.is_empty()));
+                        for peer in &peers {
+                            prop_assert_eq!(peer.pipe.load().messages, 0);
+                        }
+                    }
+                    Next::Closed => prop_assert!(false, "nobody closed it"),
+                },
+                Op::End(index) if index < peers.len() => {
+                    peers[index].pipe.close(CloseReason::Lost);
+                }
+                Op::Forget(index) if index < peers.len() => {
+                    queue.forget(peers.remove(index).id);
+                }
+                Op::Send(..) | Op::End(_) | Op::Forget(_) => {}
+            }
+        }
+        queue.close();
+        prop_assert_eq!(queue.try_next(read), Next::Closed);
+    }
+}

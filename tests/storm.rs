@@ -1,0 +1,133 @@
+//! Many tasks on the handles of one PUSH and one PULL, most of whose futures are dropped half way:
+//! every message that was accepted arrives, once.
+
+use std::future::poll_fn;
+use std::pin::pin;
+use std::task::Poll;
+use std::time::Duration;
+
+use tokio::task::JoinSet;
+use wirelark::{Context, Message, PullSocket, PushSocket};
+
+const SENDERS: u64 = 4;
+const RECEIVERS: usize = 3;
+const MESSAGES: u64 = 10_000;
+
+/// Numbers that look random and are the same in every run.
+struct Dice(u64);
+
+impl Dice {
+    fn roll(&mut self, sides: u64) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0 % sides
+    }
+}
+
+/// Polls at most so many times, with a turn for others after each.
+async fn drop_after<T>(polls: u64, future: impl Future<Output = T>) -> Option<T> {
+    let mut future = pin!(future);
+    for _ in 0..polls {
+        let poll = poll_fn(|cx| Poll::Ready(future.as_mut().poll(cx))).await;
+        if let Poll::Ready(output) = poll {
+            return Some(output);
+        }
+        tokio::task::yield_now().await;
+    }
+    None
+}
+
+/// Sends until so many messages of this sender have been accepted.
+async fn send_all(push: PushSocket, sender: u64) {
+    let mut dice = Dice(0x9e37_79b9_7f4a_7c15 ^ (sender + 1));
+    let mut number = 0;
+    while number < MESSAGES {
+        let text = format!("{}", sender * MESSAGES + number);
+        let accepted = match dice.roll(4) {
+            0 => push.send(text).await.is_ok(),
+            1 => push.try_send(text).is_ok(),
+            2 => match drop_after(dice.roll(4), push.reserve()).await {
+                Some(Ok(permit)) if dice.roll(2) == 0 => {
+                    permit.send(text);
+                    true
+                }
+                _ => false,
+            },
+            _ => drop_after(dice.roll(4), push.send(text)).await.is_some(),
+        };
+        if accepted {
+            number += 1;
+        } else {
+            tokio::task::yield_now().await;
+        }
+    }
+}
+
+/// Receives until the socket is closed.
+async fn receive_all(pull: PullSocket, receiver: u64) -> Vec<Message> {
+    let mut dice = Dice(0x2545_f491_4f6c_dd1d ^ (receiver + 1));
+    let mut messages = Vec::new();
+    loop {
+        let received = match dice.roll(2) {
+            0 => Some(pull.recv().await),
+            _ => drop_after(dice.roll(4), pull.recv()).await,
+        };
+        match received {
+            Some(Ok(message)) => messages.push(message),
+            Some(Err(_)) => return messages,
+            None => tokio::task::yield_now().await,
+        }
+    }
+}
+
+async fn storm(transport: &str, connections: usize) {
+    let context = Context::new();
+    let pull = PullSocket::builder().context(&context).recv_hwm(16).build();
+    let push = PushSocket::builder().context(&context).send_hwm(16).build();
+    let endpoint = pull.bind(transport).await.expect("a free address");
+    for _ in 0..connections {
+        push.connect(&endpoint).expect("an address");
+    }
+    let mut receivers = JoinSet::new();
+    for receiver in 0..RECEIVERS {
+        receivers.spawn(receive_all(pull.clone(), receiver as u64));
+    }
+    let mut senders = JoinSet::new();
+    for sender in 0..SENDERS {
+        senders.spawn(send_all(push.clone(), sender));
+    }
+    senders.join_all().await;
+    assert_eq!(push.close().await.unsent, 0);
+    // What is on the way when a socket is closed is lost, so that is done when all has been read.
+    let total = SENDERS * MESSAGES;
+    while pull.stats().received.messages < total
+        || pull.peers().iter().any(|peer| peer.recv_queue.messages > 0)
+    {
+        tokio::task::yield_now().await;
+    }
+    pull.close().await;
+    let mut numbers: Vec<u64> = receivers
+        .join_all()
+        .await
+        .iter()
+        .flatten()
+        .map(|message| message.text().parse().expect("a number"))
+        .collect();
+    numbers.sort_unstable();
+    assert_eq!(numbers, (0..total).collect::<Vec<_>>());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 3)]
+async fn nothing_is_lost_or_doubled() {
+    for (transport, connections) in [
+        ("inproc://storm", 1),
+        ("inproc://storm", 3),
+        ("tcp://127.0.0.1:*", 1),
+        ("tcp://127.0.0.1:*", 3),
+    ] {
+        tokio::time::timeout(Duration::from_secs(60), storm(transport, connections))
+            .await
+            .unwrap_or_else(|_| panic!("{transport} with {connections} got stuck"));
+    }
+}
