@@ -1,6 +1,8 @@
 //! Every future of the sockets, dropped at every poll: nothing is lost, nothing comes twice, and no
 //! wake-up is swallowed that somebody else waits for.
 
+#![allow(clippy::unwrap_used)]
+
 use std::future::poll_fn;
 use std::pin::pin;
 use std::task::Poll;

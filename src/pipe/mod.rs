@@ -18,6 +18,7 @@
 pub(crate) mod feed;
 #[cfg(all(test, pipe_loom))]
 pub(crate) mod loom;
+mod produce;
 pub(crate) mod shortcut;
 mod state;
 pub(crate) mod sync;
@@ -30,7 +31,6 @@ pub(crate) use terms::{CloseReason, Load, Passed, PushError, Take, Tenure};
 
 use std::task::{Context, Poll};
 
-use crate::message::Message;
 use crate::options::Capacity;
 use crate::wire::batch::Batch;
 use crate::wire::transmit::Transmit;
@@ -38,10 +38,6 @@ use shortcut::Shortcut;
 use state::{BATCH_BYTES, State};
 use sync::{Arc, AtomicBool, Mutex, MutexGuard, Ordering};
 use wake::{Listener, Signal, Token};
-
-/// A chunk from a connection that is shorter than this is copied, so that a few queued bytes never
-/// pin a read buffer.
-const COPY_CHUNK: usize = 2 * 1024;
 
 /// See the [module](self).
 #[derive(Debug)]
@@ -60,165 +56,6 @@ impl Pipe {
             share_above,
             hungry: AtomicBool::new(false),
         })
-    }
-
-    // ---- producer -------------------------------------------------------------------------
-
-    /// Appends a message behind `envelope` (encoded frames that announce more), or leaves the pipe
-    /// as it is. A producer that met a full pipe is told when half of it has drained.
-    #[inline]
-    pub(crate) fn push(&self, envelope: &[u8], message: &Message) -> Result<(), PushError> {
-        let mut state = self.state.lock();
-        state.check_room()?;
-        let put = |batch: &mut Batch| {
-            batch.push(envelope, message, self.share_above);
-        };
-        if state.may_deliver() {
-            state.append_untold(put);
-            self.deliver(state);
-            return Ok(());
-        }
-        let wake = state.append(put);
-        drop(state);
-        perform(wake);
-        Ok(())
-    }
-
-    /// The producing end is a [`Feed`](feed::Feed) of `listener`, which is asked for what it has
-    /// when the consumer finds the pipe empty.
-    fn feed_from(&self, listener: Arc<dyn Listener>, token: Token) {
-        let mut state = self.state.lock();
-        state.producer.listen(listener, token);
-        state.fed = true;
-    }
-
-    /// Takes what a feed has staged; returns the room that is left. Errors: the pipe is closed, and
-    /// `staged` stays as it is; or it has no room left, and `staged` has been taken.
-    fn accept(&self, staged: &mut Batch) -> Result<Load, PushError> {
-        let mut state = self.state.lock();
-        if state.closed.is_some() {
-            return Err(PushError::Closed);
-        }
-        let mut wake = None;
-        if !staged.is_empty() {
-            let deliver = state.may_deliver();
-            state.enqueue(staged);
-            if deliver {
-                self.deliver(state);
-                state = self.state.lock();
-            } else {
-                wake = state.tell_consumer();
-                self.hungry.store(false, Ordering::Release);
-            }
-        }
-        let room = state.check_room().map(|()| state.room());
-        drop(state);
-        perform(wake);
-        room
-    }
-
-    /// Whether the consumer waits for something.
-    #[inline]
-    fn is_hungry(&self) -> bool {
-        self.hungry.load(Ordering::Acquire)
-    }
-
-    const fn share_above(&self) -> usize {
-        self.share_above
-    }
-
-    /// Has the feed, if there is one, hand over what it has staged.
-    pub(crate) fn settle(&self) {
-        let ask = {
-            let state = self.state.lock();
-            if state.fed {
-                state.producer.ask()
-            } else {
-                None
-            }
-        };
-        perform(ask);
-    }
-
-    /// Appends copies of already encoded messages; their large bodies are shared. A full pipe
-    /// counts them as dropped.
-    pub(crate) fn push_encoded(&self, encoded: &Batch) -> Result<(), PushError> {
-        let mut state = self.state.lock();
-        if let Err(error) = state.check_room() {
-            state.passed.dropped = state.passed.dropped.saturating_add(1);
-            return Err(error);
-        }
-        let wake = state.append(|batch| batch.append(encoded));
-        drop(state);
-        perform(wake);
-        Ok(())
-    }
-
-    /// Lets `put` append commands regardless of any bound: control traffic is never held back by
-    /// data.
-    pub(crate) fn push_control(&self, put: impl FnOnce(&mut Batch)) {
-        let mut state = self.state.lock();
-        if state.closed.is_some() {
-            return;
-        }
-        let wake = state.append(put);
-        drop(state);
-        perform(wake);
-    }
-
-    /// Hands over a chunk that was read from a connection. The session has asked for the room
-    /// before it decoded the chunk.
-    pub(crate) fn push_chunk(&self, chunk: Batch) -> Result<(), PushError> {
-        let mut state = self.state.lock();
-        if state.closed.is_some() {
-            return Err(PushError::Closed);
-        }
-        let wake = if chunk.bytes() < COPY_CHUNK {
-            state.append(|batch| batch.append(&chunk))
-        } else {
-            state.count(Load {
-                messages: chunk.messages(),
-                bytes: chunk.bytes(),
-            });
-            state.queue.push_back(chunk);
-            state.tell_consumer()
-        };
-        drop(state);
-        perform(wake);
-        Ok(())
-    }
-
-    /// How much fits; pending while nothing does. An error when the pipe is closed.
-    pub(crate) fn poll_room(&self, cx: &mut Context<'_>) -> Poll<Result<Load, CloseReason>> {
-        let mut state = self.state.lock();
-        if let Some(reason) = &state.closed {
-            return Poll::Ready(Err(reason.clone()));
-        }
-        let room = state.room();
-        if room.messages == 0 || room.bytes == 0 {
-            state.producer.wait_as(cx.waker());
-            return Poll::Pending;
-        }
-        Poll::Ready(Ok(room))
-    }
-
-    /// The producer is this task, which will hear of the pipe's end even while it does not wait.
-    pub(crate) fn produce_as(&self, cx: &Context<'_>) {
-        self.state.lock().producer.become_task(cx.waker());
-    }
-
-    /// Promises a place to a sender, who gives it back when it has been filled.
-    fn reserve(&self) {
-        self.state.lock().reserved += 1;
-    }
-
-    /// Gives a promised place back.
-    pub(crate) fn unreserve(&self) {
-        let mut state = self.state.lock();
-        state.reserved = state.reserved.saturating_sub(1);
-        let wake = state.drained();
-        drop(state);
-        perform(wake);
     }
 
     // ---- consumer -------------------------------------------------------------------------
@@ -418,8 +255,8 @@ impl Pipe {
             (None, _) | (Some(CloseReason::Done), CloseReason::Now) => state.closed = Some(reason),
             _ => return,
         }
-        let consumer = state.consumer.closed(Signal::Readable);
-        let producer = state.producer.closed(Signal::Writable);
+        let consumer = state.consumer.told(Signal::Readable);
+        let producer = state.producer.told(Signal::Writable);
         drop(state);
         perform(consumer);
         perform(producer);
@@ -444,10 +281,11 @@ impl Pipe {
     }
 
     /// Changes the bounds; a pipe that holds more than they allow stays full until it has drained.
+    /// The producer is told, since what it knew of the room is no longer true.
     pub(crate) fn set_capacity(&self, capacity: Capacity) {
         let mut state = self.state.lock();
         state.capacity = capacity;
-        let wake = state.drained();
+        let wake = state.producer.told(Signal::Writable);
         drop(state);
         perform(wake);
     }

@@ -188,7 +188,7 @@ impl State {
     /// The consumer is gone, and what it took counts no more. Returns what it, and the producer,
     /// are to be told.
     pub(super) fn end_tenure(&mut self) -> [Option<Wake>; 2] {
-        let consumer = self.consumer.closed(Signal::Readable);
+        let consumer = self.consumer.told(Signal::Readable);
         self.consumer.leave();
         self.tenure.0 = self.tenure.0.wrapping_add(1);
         self.used = self.queue.iter().fold(Load::default(), |sum, batch| Load {

@@ -7,6 +7,7 @@ use proptest::prelude::*;
 
 use super::wake::{Listener, Signal, Token};
 use super::*;
+use crate::message::Message;
 
 const PRODUCER: Token = 1;
 const CONSUMER: Token = 2;
@@ -101,7 +102,8 @@ impl Model {
     fn message(&mut self, size: usize) -> Message {
         self.next += 1;
         let text = format!("{:0size$}", self.next);
-        let bytes = text.len() + crate::wire::frame::header_len(text.len());
+        let header = if text.len() > 255 { 9 } else { 2 };
+        let bytes = header + text.len();
         self.queue.push_back((text.clone(), bytes));
         Message::from(text)
     }
@@ -311,7 +313,8 @@ fn step(
         Op::SetCapacity(capacity) => {
             pipe.set_capacity(capacity);
             model.capacity = capacity;
-            model.drained();
+            model.producer_waits = false;
+            model.told.push((PRODUCER, Signal::Writable));
         }
     }
     Ok(())

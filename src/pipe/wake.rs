@@ -141,8 +141,8 @@ impl End {
         }
     }
 
-    /// The wake-up that the end of the pipe calls for: always, waiting or not.
-    pub(super) fn closed(&mut self, signal: Signal) -> Option<Wake> {
+    /// The wake-up that a change of the pipe itself calls for: always, waiting or not.
+    pub(super) fn told(&mut self, signal: Signal) -> Option<Wake> {
         self.waiting = true;
         self.changed(signal)
     }

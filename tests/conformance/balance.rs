@@ -45,7 +45,8 @@ async fn work_is_dealt_evenly(transport: Transport) {
     }
 }
 
-/// A hundred of each lie there; each three that are read are one of each.
+/// A hundred of each lie there. Once the last of them has been noticed, each three that are read
+/// are one of each.
 async fn peers_are_read_in_turn(transport: Transport) {
     let pull = PullSocket::new();
     let endpoint = pull.bind(transport.anywhere()).await.unwrap();
@@ -59,7 +60,14 @@ async fn peers_are_read_in_turn(transport: Transport) {
         pushes.push(push);
     }
     until(|| pull.stats().received.messages == 300).await;
-    for round in 0..100 {
+    let mut noticed = BTreeMap::new();
+    while noticed.len() < 3 {
+        let name = soon(pull.recv()).await.unwrap().text().into_owned();
+        *noticed.entry(name).or_insert(0) += 1;
+    }
+    // A counter may be read a moment before the queue hears of what it counts, no longer.
+    assert!(noticed.values().all(|count| *count < 30), "{noticed:?}");
+    for round in 0..70 {
         let mut names = Vec::new();
         for _ in 0..3 {
             names.push(soon(pull.recv()).await.unwrap().text().into_owned());
@@ -116,22 +124,27 @@ async fn push_waits_for_room(transport: Transport) {
     until(|| push.peers().len() == 1).await;
     let body = |number: u32| vec![number.to_string().into_bytes(), vec![0; 1 << 17]];
     let mut sent = 0;
-    // Full for good: not even after everybody has had many turns is there room.
-    let mut refusals = 0;
-    while refusals < 1_000 {
+    loop {
         match push.try_send(body(sent)) {
-            Ok(()) => (sent, refusals) = (sent + 1, 0),
+            Ok(()) => sent += 1,
             Err(TrySendError::Full(message)) => {
                 assert_eq!(message.text(), sent.to_string());
-                refusals += 1;
-                tokio::task::yield_now().await;
+                break;
             }
             Err(other) => panic!("{other:?}"),
         }
     }
-    assert!((8..1_000).contains(&sent), "{sent}");
-    let mut waiting = Box::pin(push.send(body(sent)));
-    assert!((&mut waiting).now_or_never().is_none());
+    assert!((4..1_000).contains(&sent), "{sent}");
+    // The kernel may still be swallowing, but not for ever.
+    let waiting = loop {
+        let mut waiting = Box::pin(push.send(body(sent)));
+        match (&mut waiting).now_or_never() {
+            None => break waiting,
+            Some(result) => result.unwrap(),
+        }
+        sent += 1;
+        assert!(sent < 1_000);
+    };
     let drain = async {
         for number in 0..=sent {
             let message = soon(pull.recv()).await.unwrap();

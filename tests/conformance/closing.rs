@@ -162,9 +162,13 @@ async fn who_waits_wakes(transport: Transport) {
     assert_matches!(woken.3, Err(Closed));
     assert_matches!(woken.4, Err(RecvError::Closed));
     assert_matches!(woken.5, Err(RecvError::Closed));
-    assert_matches!(woken.6, Err(RequestError::Closed(_) | RequestError::Interrupted));
-    assert_matches!(woken.7, Err(RequestError::Closed(_) | RequestError::Interrupted));
-    assert_matches!(woken.8, Err(RequestError::Closed(_) | RequestError::Interrupted));
+    assert_matches!(woken.6, Err(RequestError::Interrupted));
+    for (unsent, text) in [(woken.7, "waits for its turn"), (woken.8, "has no peer")] {
+        match unsent {
+            Err(RequestError::Closed(message)) => assert_eq!(message.text(), text),
+            other => panic!("{other:?}"),
+        }
+    }
 }
 
 async fn nothing_works_after_close(transport: Transport) {

@@ -203,12 +203,14 @@ async fn endpoints_that_were_never_taken() {
 }
 
 #[test]
-fn a_connect_outside_of_a_runtime() {
+fn outside_of_a_runtime() {
     let socket = PushSocket::new();
     assert_matches!(
         socket.connect("tcp://127.0.0.1:5555"),
         Err(ConnectError::NoRuntime { .. })
     );
+    let bound = futures::FutureExt::now_or_never(socket.bind("tcp://127.0.0.1:*")).unwrap();
+    assert_matches!(bound, Err(BindError::NoRuntime { .. }));
     // There is no network in it, so it needs none.
     socket.connect("inproc://no runtime").unwrap();
 }

@@ -1,0 +1,205 @@
+//! The producing end of a pipe: every way in which messages get into it.
+
+use std::task::{Context, Poll};
+
+use super::state::State;
+use super::sync::{Arc, MutexGuard, Ordering};
+use super::wake::{Listener, Signal, Token};
+use super::{CloseReason, Load, Pipe, PushError, perform};
+use crate::message::Message;
+use crate::wire::batch::Batch;
+
+/// A chunk from a connection that is shorter than this is copied, so that a few queued bytes never
+/// pin a read buffer.
+const COPY_CHUNK: usize = 2 * 1024;
+
+impl Pipe {
+    /// Appends a message behind `envelope` (encoded frames that announce more), or leaves the pipe
+    /// as it is. A producer that met a full pipe is told when half of it has drained.
+    #[inline]
+    pub(crate) fn push(&self, envelope: &[u8], message: &Message) -> Result<(), PushError> {
+        let mut state = self.state.lock();
+        state.check_room()?;
+        let put = |batch: &mut Batch| {
+            batch.push(envelope, message, self.share_above);
+        };
+        if state.may_deliver() {
+            state.append_untold(put);
+            self.deliver(state);
+            return Ok(());
+        }
+        let wake = state.append(put);
+        drop(state);
+        perform(wake);
+        Ok(())
+    }
+
+    /// Writes the only batch through the shortcut.
+    #[cold]
+    pub(super) fn deliver(&self, mut state: MutexGuard<'_, State>) {
+        let (Some(shortcut), Some(batch)) = (state.shortcut.clone(), state.queue.pop_front())
+        else {
+            return;
+        };
+        let wake = state.release(Load::of(&batch));
+        state.delivering = true;
+        drop(state);
+        let transmit = shortcut.deliver(batch);
+        let mut state = self.state.lock();
+        state.delivering = false;
+        if transmit.is_done() {
+            if let Some(buffer) = transmit.into_buffer() {
+                state.spare = Some(buffer);
+            }
+        } else {
+            state.begun = Some(transmit);
+        }
+        let more = state.begun.is_some() || !state.queue.is_empty() || state.closed.is_some();
+        let waits = more || state.claimed;
+        let told = if waits {
+            state.consumer.changed(Signal::Readable)
+        } else {
+            None
+        };
+        drop(state);
+        perform(wake);
+        perform(told);
+    }
+
+    /// The producing end is a [`Feed`](feed::Feed) of `listener`, which is asked for what it has
+    /// when the consumer finds the pipe empty.
+    pub(super) fn feed_from(&self, listener: Arc<dyn Listener>, token: Token) {
+        let mut state = self.state.lock();
+        state.producer.listen(listener, token);
+        state.fed = true;
+    }
+
+    /// Takes what a feed has staged; returns the room that is left. Errors: the pipe is closed, and
+    /// `staged` stays as it is; or it has no room left, and `staged` has been taken.
+    pub(super) fn accept(&self, staged: &mut Batch) -> Result<Load, PushError> {
+        let mut state = self.state.lock();
+        if state.closed.is_some() {
+            return Err(PushError::Closed);
+        }
+        let mut wake = None;
+        if !staged.is_empty() {
+            let deliver = state.may_deliver();
+            state.enqueue(staged);
+            if deliver {
+                self.deliver(state);
+                state = self.state.lock();
+            } else {
+                wake = state.tell_consumer();
+                self.hungry.store(false, Ordering::Release);
+            }
+        }
+        let room = state.check_room().map(|()| state.room());
+        drop(state);
+        perform(wake);
+        room
+    }
+
+    /// Whether the consumer waits for something.
+    #[inline]
+    pub(super) fn is_hungry(&self) -> bool {
+        self.hungry.load(Ordering::Acquire)
+    }
+
+    pub(super) const fn share_above(&self) -> usize {
+        self.share_above
+    }
+
+    /// Has the feed, if there is one, hand over what it has staged.
+    pub(crate) fn settle(&self) {
+        let ask = {
+            let state = self.state.lock();
+            if state.fed {
+                state.producer.ask()
+            } else {
+                None
+            }
+        };
+        perform(ask);
+    }
+
+    /// Appends copies of already encoded messages; their large bodies are shared. A full pipe
+    /// counts them as dropped.
+    pub(crate) fn push_encoded(&self, encoded: &Batch) -> Result<(), PushError> {
+        let mut state = self.state.lock();
+        if let Err(error) = state.check_room() {
+            state.passed.dropped = state.passed.dropped.saturating_add(1);
+            return Err(error);
+        }
+        let wake = state.append(|batch| batch.append(encoded));
+        drop(state);
+        perform(wake);
+        Ok(())
+    }
+
+    /// Lets `put` append commands regardless of any bound: control traffic is never held back by
+    /// data.
+    pub(crate) fn push_control(&self, put: impl FnOnce(&mut Batch)) {
+        let mut state = self.state.lock();
+        if state.closed.is_some() {
+            return;
+        }
+        let wake = state.append(put);
+        drop(state);
+        perform(wake);
+    }
+
+    /// Hands over a chunk that was read from a connection. The session has asked for the room
+    /// before it decoded the chunk.
+    pub(crate) fn push_chunk(&self, chunk: Batch) -> Result<(), PushError> {
+        let mut state = self.state.lock();
+        if state.closed.is_some() {
+            return Err(PushError::Closed);
+        }
+        let wake = if chunk.bytes() < COPY_CHUNK {
+            state.append(|batch| batch.append(&chunk))
+        } else {
+            state.count(Load {
+                messages: chunk.messages(),
+                bytes: chunk.bytes(),
+            });
+            state.queue.push_back(chunk);
+            state.tell_consumer()
+        };
+        drop(state);
+        perform(wake);
+        Ok(())
+    }
+
+    /// How much fits; pending while nothing does. An error when the pipe is closed.
+    pub(crate) fn poll_room(&self, cx: &mut Context<'_>) -> Poll<Result<Load, CloseReason>> {
+        let mut state = self.state.lock();
+        if let Some(reason) = &state.closed {
+            return Poll::Ready(Err(reason.clone()));
+        }
+        let room = state.room();
+        if room.messages == 0 || room.bytes == 0 {
+            state.producer.wait_as(cx.waker());
+            return Poll::Pending;
+        }
+        Poll::Ready(Ok(room))
+    }
+
+    /// The producer is this task, which will hear of the pipe's end even while it does not wait.
+    pub(crate) fn produce_as(&self, cx: &Context<'_>) {
+        self.state.lock().producer.become_task(cx.waker());
+    }
+
+    /// Promises a place to a sender, who gives it back when it has been filled.
+    pub(super) fn reserve(&self) {
+        self.state.lock().reserved += 1;
+    }
+
+    /// Gives a promised place back.
+    pub(crate) fn unreserve(&self) {
+        let mut state = self.state.lock();
+        state.reserved = state.reserved.saturating_sub(1);
+        let wake = state.drained();
+        drop(state);
+        perform(wake);
+    }
+}
