@@ -187,27 +187,32 @@ fn a_session_and_a_sender_share_a_connection_in_order() {
 
 #[test]
 fn a_session_that_claims_the_connection_gets_what_was_begun() {
-    model(3, || {
-        let (pipe, wire) = (pipe(4), Arc::new(Wire::default()));
-        pipe.open_shortcut(Arc::clone(&wire) as Arc<dyn Shortcut>);
-        // At rest.
-        assert!(block_on(poll_fn(|cx| std::task::Poll::Ready(pipe.poll_take(cx)))).is_pending());
-        let producer = Arc::clone(&pipe);
-        let producer = thread::spawn(move || {
-            for text in ["a", "b"] {
-                producer.push(&[], &Message::from(text)).unwrap();
-            }
-        });
-        if let Some(begun) = block_on(poll_fn(|cx| pipe.poll_close_shortcut(cx))) {
-            wire.write(begun.into_unwritten());
+    for refused in [false, true] {
+        model(3, move || claim(refused));
+    }
+}
+
+fn claim(refused: bool) {
+    let (pipe, wire) = (pipe(4), Arc::new(Wire::default()));
+    *wire.refused.lock() = refused;
+    pipe.open_shortcut(Arc::clone(&wire) as Arc<dyn Shortcut>);
+    // At rest.
+    assert!(block_on(poll_fn(|cx| std::task::Poll::Ready(pipe.poll_take(cx)))).is_pending());
+    let producer = Arc::clone(&pipe);
+    let producer = thread::spawn(move || {
+        for text in ["a", "b"] {
+            producer.push(&[], &Message::from(text)).unwrap();
         }
-        while wire.written.lock().len() < 2 {
-            match block_on(poll_fn(|cx| pipe.poll_take(cx))) {
-                Take::Batch(batch) => wire.write(batch),
-                other => unreachable!("{other:?}"),
-            }
-        }
-        producer.join().unwrap();
-        assert_eq!(*wire.written.lock(), ["a", "b"].map(Message::from));
     });
+    if let Some(begun) = block_on(poll_fn(|cx| pipe.poll_close_shortcut(cx))) {
+        wire.write(begun.into_unwritten());
+    }
+    while wire.written.lock().len() < 2 {
+        match block_on(poll_fn(|cx| pipe.poll_take(cx))) {
+            Take::Batch(batch) => wire.write(batch),
+            other => unreachable!("{other:?}"),
+        }
+    }
+    producer.join().unwrap();
+    assert_eq!(*wire.written.lock(), ["a", "b"].map(Message::from));
 }
