@@ -9,6 +9,10 @@
 
 use std::fmt;
 
+use super::state::State;
+use super::sync::MutexGuard;
+use super::wake::Signal;
+use super::{Load, Pipe, perform};
 use crate::wire::batch::Batch;
 use crate::wire::transmit::Transmit;
 
@@ -20,4 +24,38 @@ pub(crate) trait Shortcut: fmt::Debug + Send + Sync {
     /// Writes what the connection takes without waiting. What comes back may not be done: then the
     /// session goes on with it, and meets whatever error stopped it.
     fn deliver(&self, batch: Batch) -> Transmit;
+}
+
+impl Pipe {
+    /// Writes the only batch through the shortcut.
+    #[cold]
+    pub(super) fn deliver(&self, mut state: MutexGuard<'_, State>) {
+        let (Some(shortcut), Some(batch)) = (state.shortcut.clone(), state.queue.pop_front())
+        else {
+            return;
+        };
+        let wake = state.release(Load::of(&batch));
+        state.delivering = true;
+        drop(state);
+        let transmit = shortcut.deliver(batch);
+        let mut state = self.state.lock();
+        state.delivering = false;
+        if transmit.is_done() {
+            if let Some(buffer) = transmit.into_buffer() {
+                state.spare = Some(buffer);
+            }
+        } else {
+            state.begun = Some(transmit);
+        }
+        let more = state.begun.is_some() || !state.queue.is_empty() || state.closed.is_some();
+        let waits = more || state.claimed;
+        let told = if waits {
+            state.consumer.changed(Signal::Readable)
+        } else {
+            None
+        };
+        drop(state);
+        perform(wake);
+        perform(told);
+    }
 }
