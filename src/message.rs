@@ -45,7 +45,10 @@ pub struct Message {
 }
 
 /// Where the frames lie. `Many` never holds fewer than two frames.
+///
+/// The tag takes a whole word, so that no move of the value starts at an odd byte (see [`Inline`]).
 #[derive(Clone)]
+#[repr(u64)]
 enum Repr {
     Inline(Inline),
     One(Bytes),

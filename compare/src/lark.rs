@@ -102,7 +102,7 @@ async fn flood(task: &Task) -> Result<(u64, CpuClock, PushSocket)> {
     loop {
         let phase = pacer.next();
         payload.set_phase(phase);
-        socket.send(payload.copy()).await?;
+        socket.send(payload.bytes()).await?;
         match phase {
             Phase::WarmUp => {}
             Phase::Measured => {
@@ -173,7 +173,7 @@ async fn request(task: &Task) -> Result<Measured> {
         let phase = pacer.next();
         payload.set_phase(phase);
         latencies.begin(phase);
-        let reply = socket.request(payload.copy()).await?;
+        let reply = socket.request(payload.bytes()).await?;
         latencies.end(phase);
         payload.check_echo(reply.first())?;
         if phase == Phase::End {
@@ -208,7 +208,7 @@ async fn publish(task: &Task, post: Post) -> Result<Measured> {
         }
         payload.set_phase(phase);
         payload.set_sequence(window.next_sequence());
-        socket.send(payload.copy()).await?;
+        socket.send(payload.bytes()).await?;
         match phase {
             Phase::WarmUp => {}
             Phase::Measured => {

@@ -21,11 +21,6 @@ impl Payload {
         &self.0
     }
 
-    /// One allocation and one copy: what libzmq's `zmq_msg_init_size` and `memcpy` do.
-    pub fn copy(&self) -> Vec<u8> {
-        self.0.clone()
-    }
-
     pub fn set_phase(&mut self, phase: Phase) {
         if let Some(first) = self.0.first_mut() {
             *first = phase.byte();
