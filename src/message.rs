@@ -14,14 +14,14 @@ pub use convert::IntoFrame;
 
 mod convert;
 
-/// Room for the frames of an inline message, one length byte each included.
+/// Room for the frames of an inline message.
 ///
 /// Chosen so that a `Message` is 80 bytes: a payload of one cache line fits, and moving the value
 /// through a few futures still costs less than one trip to the allocator.
 const INLINE_CAPACITY: usize = 71;
 
 /// The longest single frame that is kept inline.
-pub(crate) const INLINE_FRAME_MAX: usize = INLINE_CAPACITY - 1;
+pub(crate) const INLINE_FRAME_MAX: usize = INLINE_CAPACITY;
 
 /// A whole ZeroMQ message: one or more frames that travel together.
 ///
@@ -50,13 +50,15 @@ pub struct Message {
 #[derive(Clone)]
 #[repr(u64)]
 enum Repr {
-    Inline(Inline),
+    /// One frame.
+    Small(Inline),
+    /// Several frames, packed one after the other, each behind its length in one byte.
+    Packed(Inline),
     One(Bytes),
     Many(Vec<Bytes>),
 }
 
-/// Frames packed one after the other, each behind its length in one byte; how many bytes they take
-/// stands in the last byte.
+/// Some bytes; how many there are stands in the last one.
 ///
 /// One aligned array, and nothing beside it: a value whose bytes lie at odd offsets is moved in
 /// pieces of changing width, which stalls the processor on every move.
@@ -69,13 +71,32 @@ impl Inline {
         Self([0; INLINE_CAPACITY + 1])
     }
 
+    /// These bytes, if they fit.
+    #[inline]
+    fn of(bytes: &[u8]) -> Option<Self> {
+        let mut inline = Self::new();
+        if bytes.len() > INLINE_CAPACITY {
+            return None;
+        }
+        inline.0.get_mut(..bytes.len())?.copy_from_slice(bytes);
+        // It fits: the capacity is below 256.
+        inline.0[INLINE_CAPACITY] = bytes.len() as u8;
+        Some(inline)
+    }
+
+    #[inline]
     const fn used(&self) -> u8 {
         self.0[INLINE_CAPACITY]
     }
 
-    /// Appends a frame, or says `false` and changes nothing when it does not fit.
     #[inline]
-    fn push(&mut self, frame: &[u8]) -> bool {
+    fn bytes(&self) -> &[u8] {
+        self.0.get(..usize::from(self.used())).unwrap_or_default()
+    }
+
+    /// Appends a frame behind its length, or says `false` and changes nothing when it does not
+    /// fit.
+    fn pack(&mut self, frame: &[u8]) -> bool {
         let start = usize::from(self.used());
         let end = start + 1 + frame.len();
         if end > INLINE_CAPACITY {
@@ -84,15 +105,11 @@ impl Inline {
         let Some([head, body @ ..]) = self.0.get_mut(start..end) else {
             return false;
         };
-        // Both fit: they are at most INLINE_CAPACITY.
+        // Both fit: the capacity is below 256.
         *head = frame.len() as u8;
         body.copy_from_slice(frame);
         self.0[INLINE_CAPACITY] = end as u8;
         true
-    }
-
-    fn packed(&self) -> &[u8] {
-        self.0.get(..usize::from(self.used())).unwrap_or_default()
     }
 }
 
@@ -100,14 +117,11 @@ impl Message {
     /// A message of one frame, copied.
     #[inline]
     pub(crate) fn single(frame: &[u8]) -> Self {
-        let mut inline = Inline::new();
-        if inline.push(frame) {
-            return Self {
-                repr: Repr::Inline(inline),
-            };
-        }
         Self {
-            repr: Repr::One(Bytes::copy_from_slice(frame)),
+            repr: match Inline::of(frame) {
+                Some(inline) => Repr::Small(inline),
+                None => Repr::One(Bytes::copy_from_slice(frame)),
+            },
         }
     }
 
@@ -128,8 +142,8 @@ impl Message {
     #[expect(clippy::len_without_is_empty, reason = "a message is never empty")]
     pub fn len(&self) -> usize {
         match &self.repr {
-            Repr::Inline(_) => self.frames().count(),
-            Repr::One(_) => 1,
+            Repr::Small(_) | Repr::One(_) => 1,
+            Repr::Packed(_) => self.frames().count(),
             Repr::Many(frames) => frames.len(),
         }
     }
@@ -147,7 +161,7 @@ impl Message {
     /// The frame at `index` as [`Bytes`]: shared when the message keeps it so, else copied.
     pub fn frame_bytes(&self, index: usize) -> Option<Bytes> {
         match &self.repr {
-            Repr::Inline(_) => self.frame(index).map(Bytes::copy_from_slice),
+            Repr::Small(_) | Repr::Packed(_) => self.frame(index).map(Bytes::copy_from_slice),
             Repr::One(frame) => (index == 0).then(|| frame.clone()),
             Repr::Many(frames) => frames.get(index).cloned(),
         }
@@ -166,7 +180,8 @@ impl Message {
     /// The frames in order.
     pub fn frames(&self) -> Frames<'_> {
         Frames(match &self.repr {
-            Repr::Inline(inline) => Cursor::Packed(inline.packed()),
+            Repr::Small(inline) => Cursor::Single(Some(inline.bytes())),
+            Repr::Packed(inline) => Cursor::Packed(inline.bytes()),
             Repr::One(frame) => Cursor::Slice(std::slice::from_ref(frame)),
             Repr::Many(frames) => Cursor::Slice(frames),
         })
@@ -175,7 +190,7 @@ impl Message {
     /// Takes the message apart; small frames are copied into buffers of their own.
     pub fn into_frames(self) -> Vec<Bytes> {
         match self.repr {
-            Repr::Inline(_) => self.frames().map(Bytes::copy_from_slice).collect(),
+            Repr::Small(_) | Repr::Packed(_) => self.frames().map(Bytes::copy_from_slice).collect(),
             Repr::One(frame) => vec![frame],
             Repr::Many(frames) => frames,
         }
@@ -184,7 +199,8 @@ impl Message {
     /// The frames with large ones moved out, for an encoder: see [`Parts`].
     pub(crate) fn parts(&self) -> Parts<'_> {
         match &self.repr {
-            Repr::Inline(inline) => Parts::Packed(inline.packed()),
+            Repr::Small(inline) => Parts::Single(inline.bytes()),
+            Repr::Packed(inline) => Parts::Packed(inline.bytes()),
             Repr::One(frame) => Parts::Shared(std::slice::from_ref(frame)),
             Repr::Many(frames) => Parts::Shared(frames),
         }
@@ -194,7 +210,7 @@ impl Message {
     pub(crate) fn skip_frames(self, index: usize) -> Option<Self> {
         let mut builder = MessageBuilder::new();
         match &self.repr {
-            Repr::Inline(_) => self
+            Repr::Small(_) | Repr::Packed(_) => self
                 .frames()
                 .skip(index)
                 .for_each(|frame| builder.push(frame)),
@@ -216,6 +232,8 @@ impl Message {
 
 /// How a message stores its frames, as an encoder wants to see it.
 pub(crate) enum Parts<'a> {
+    /// One frame of at most 255 bytes.
+    Single(&'a [u8]),
     /// Frames packed one after the other, each behind its length in one byte.
     Packed(&'a [u8]),
     /// Frames that can be shared without a copy.
@@ -228,6 +246,7 @@ pub struct Frames<'a>(Cursor<'a>);
 
 #[derive(Clone, Debug)]
 enum Cursor<'a> {
+    Single(Option<&'a [u8]>),
     Packed(&'a [u8]),
     Slice(&'a [Bytes]),
 }
@@ -237,6 +256,7 @@ impl<'a> Iterator for Frames<'a> {
 
     fn next(&mut self) -> Option<&'a [u8]> {
         match &mut self.0 {
+            Cursor::Single(frame) => frame.take(),
             Cursor::Packed(rest) => {
                 let (length, tail) = rest.split_first()?;
                 let (frame, tail) = tail.split_at_checked(usize::from(*length))?;
@@ -269,7 +289,7 @@ impl MessageBuilder {
 
     /// Appends a frame by copying it.
     pub(crate) fn push(&mut self, frame: &[u8]) {
-        if !self.spilled.is_empty() || !self.inline.push(frame) {
+        if !self.spilled.is_empty() || !self.inline.pack(frame) {
             self.spill();
             self.spilled.push(Bytes::copy_from_slice(frame));
         }
@@ -277,14 +297,14 @@ impl MessageBuilder {
 
     /// Appends a frame, sharing it unless it is small enough to be inline.
     pub(crate) fn push_bytes(&mut self, frame: Bytes) {
-        if !self.spilled.is_empty() || !self.inline.push(&frame) {
+        if !self.spilled.is_empty() || !self.inline.pack(&frame) {
             self.spill();
             self.spilled.push(frame);
         }
     }
 
     fn push_frame(&mut self, frame: impl IntoFrame) {
-        if !self.spilled.is_empty() || !self.inline.push(frame.as_frame()) {
+        if !self.spilled.is_empty() || !self.inline.pack(frame.as_frame()) {
             self.spill();
             self.spilled.push(frame.into_frame());
         }
@@ -292,7 +312,7 @@ impl MessageBuilder {
 
     fn spill(&mut self) {
         if self.inline.used() > 0 {
-            let packed = Frames(Cursor::Packed(self.inline.packed()));
+            let packed = Frames(Cursor::Packed(self.inline.bytes()));
             self.spilled.extend(packed.map(Bytes::copy_from_slice));
             self.inline = Inline::new();
         }
@@ -302,7 +322,12 @@ impl MessageBuilder {
     pub(crate) fn finish(mut self) -> Option<Message> {
         let repr = match self.spilled.len() {
             0 if self.inline.used() == 0 => return None,
-            0 => Repr::Inline(self.inline),
+            0 => match *self.inline.bytes() {
+                [length, ref only @ ..] if usize::from(length) == only.len() => {
+                    return Some(Message::single(only));
+                }
+                _ => Repr::Packed(self.inline),
+            },
             1 => Repr::One(self.spilled.pop()?),
             _ => Repr::Many(self.spilled),
         };
@@ -397,7 +422,7 @@ mod tests {
     fn small_stays_inline_and_large_is_shared() {
         assert!(matches!(
             Message::single(&[7; INLINE_FRAME_MAX]).repr,
-            Repr::Inline(_)
+            Repr::Small(_)
         ));
         let large = Bytes::from(vec![7; INLINE_FRAME_MAX + 1]);
         let message = Message::from(large.clone());

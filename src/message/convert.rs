@@ -36,11 +36,12 @@ macro_rules! into_frame {
         }
         impl From<$type> for Message {
             fn from(frame: $type) -> Self {
-                let mut inline = Inline::new();
-                if inline.push(frame.as_frame()) {
-                    return Self { repr: Repr::Inline(inline) };
+                Self {
+                    repr: match Inline::of(frame.as_frame()) {
+                        Some(inline) => Repr::Small(inline),
+                        None => Repr::One(frame.into_frame()),
+                    },
                 }
-                Self { repr: Repr::One(frame.into_frame()) }
             }
         }
     )*};

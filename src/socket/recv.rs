@@ -52,15 +52,31 @@ impl Inbox {
         ticket: &mut Ticket,
     ) -> Poll<Result<Message, RecvError>> {
         std::task::ready!(self.pace.poll(cx));
+        // The reader leaves the message here instead of handing it through every layer.
+        let mut received = None;
         let next = match &self.interest {
-            None => self.queue.poll_next(cx, ticket, |_, batch| batch.pop()),
-            Some(interest) => {
-                let read = |_, batch: &mut Batch| pop_wanted(interest, batch);
-                self.queue.poll_next(cx, ticket, read)
-            }
+            None => self.queue.poll_next(cx, ticket, |_, batch| {
+                received = batch.pop();
+                received.is_some().then_some(())
+            }),
+            Some(interest) => self.queue.poll_next(cx, ticket, |_, batch| {
+                received = pop_wanted(interest, batch);
+                received.is_some().then_some(())
+            }),
         };
-        next.map(|message| message.ok_or(RecvError::Closed))
+        match (next, received) {
+            (Poll::Pending, _) => Poll::Pending,
+            (Poll::Ready(_), Some(message)) => Poll::Ready(Ok(message)),
+            (Poll::Ready(_), None) => closed(),
+        }
     }
+}
+
+/// Apart, so that the way of the message is not shared with that of the error.
+#[cold]
+#[inline(never)]
+const fn closed() -> Poll<Result<Message, RecvError>> {
+    Poll::Ready(Err(RecvError::Closed))
 }
 
 /// The next message, unless it is not wanted (any more).

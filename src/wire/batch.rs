@@ -173,13 +173,12 @@ impl Batch {
             out.extend_from_slice(envelope);
         }
         match message.parts() {
-            // The packed form keeps the length byte in front, just as a short header does.
-            Parts::Packed([length, body @ ..]) if usize::from(*length) == body.len() => {
-                out.push(0);
-                out.push(*length);
+            Parts::Single(body) => {
+                frame::put_header(out, 0, body.len());
                 out.extend_from_slice(body);
-                added = added.saturating_add(body.len()).saturating_add(2);
+                added = added.saturating_add(frame_len(body));
             }
+            // The packed form keeps the length byte in front, just as a short header does.
             Parts::Packed(packed) => {
                 let mut rest = packed;
                 while let Some(&length) = rest.first() {
