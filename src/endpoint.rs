@@ -346,6 +346,7 @@ impl IpcEndpoint {
         }
     }
 
+    #[cfg(all(unix, feature = "ipc"))]
     pub(crate) fn place(&self) -> &IpcPlace {
         &self.place
     }

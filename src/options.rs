@@ -78,6 +78,7 @@ impl Capacity {
     }
 
     /// What two sockets of one process offer together.
+    #[cfg(feature = "inproc")]
     pub(crate) const fn joined(self, other: Self) -> Self {
         Self {
             messages: self.messages.saturating_add(other.messages),

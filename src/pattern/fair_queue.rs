@@ -77,6 +77,7 @@ impl FairQueue {
 
     /// The pipe of a peer goes on without this queue, whose tenure has ended. It keeps what it has
     /// taken, and also what still lies in the pipe.
+    #[cfg(feature = "inproc")]
     pub(crate) fn keep_rest(&self, id: PeerId) {
         let mut state = self.state.lock();
         let Some(token) = state.peers.find(|peer| peer.id == id) else {

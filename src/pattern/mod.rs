@@ -76,6 +76,7 @@ pub(crate) trait Pattern: fmt::Debug + Send + Sync {
 
     /// The pipe from this peer goes on, but to another socket, and what lies in it is to be read
     /// here. Only work to be done is worth keeping like that.
+    #[cfg(feature = "inproc")]
     fn keep_rest(&self, _: PeerId) {}
 
     /// Nothing more is to be read from this peer.

@@ -91,6 +91,7 @@ impl Pipe {
     }
 
     /// Whether there is a consumer.
+    #[cfg(feature = "inproc")]
     pub(crate) fn is_consumed(&self) -> bool {
         self.state.lock().consumer.is_held()
     }
@@ -262,6 +263,7 @@ impl Pipe {
         perform(producer);
     }
 
+    #[cfg(any(test, feature = "inproc"))]
     pub(crate) fn is_closed(&self) -> bool {
         self.state.lock().closed.is_some()
     }
@@ -282,6 +284,7 @@ impl Pipe {
 
     /// Changes the bounds; a pipe that holds more than they allow stays full until it has drained.
     /// The producer is told, since what it knew of the room is no longer true.
+    #[cfg(any(test, feature = "inproc"))]
     pub(crate) fn set_capacity(&self, capacity: Capacity) {
         let mut state = self.state.lock();
         state.capacity = capacity;

@@ -78,6 +78,7 @@ impl End {
     }
 
     /// Whether somebody holds this end.
+    #[cfg(feature = "inproc")]
     pub(super) const fn is_held(&self) -> bool {
         !matches!(self.notify, Notify::Nobody)
     }

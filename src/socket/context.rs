@@ -31,6 +31,9 @@ use crate::peer::link::Names;
 pub struct Context {
     #[cfg(feature = "inproc")]
     names: Arc<Names>,
+    /// Without inproc there is nothing to keep apart.
+    #[cfg(not(feature = "inproc"))]
+    _names: (),
 }
 
 impl Context {

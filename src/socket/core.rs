@@ -12,7 +12,9 @@ use super::context::Context;
 use super::events::EventHub;
 use super::lifecycle::Attached;
 use super::stats::{CloseReport, Flow, PeerStats, SocketStats};
-use crate::event::{DisconnectReason, Event};
+#[cfg(feature = "inproc")]
+use crate::event::DisconnectReason;
+use crate::event::Event;
 use crate::options::Options;
 use crate::pattern::{Departure, Pattern, PeerId};
 use crate::peer::{Hub, Newcomer};
@@ -25,6 +27,10 @@ use crate::socket_type::SocketType;
 pub(crate) struct Core {
     pub(super) options: Options,
     pub(super) socket_type: SocketType,
+    #[cfg_attr(
+        not(feature = "inproc"),
+        expect(dead_code, reason = "only inproc has names")
+    )]
     pub(super) context: Context,
     pub(super) pattern: Arc<dyn Pattern>,
     pub(super) events: EventHub,

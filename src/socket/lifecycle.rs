@@ -107,8 +107,12 @@ impl Attached {
     }
 
     fn halt(&self) {
-        if let Kind::Listener { stop } | Kind::Dialer { stop, .. } = &self.kind {
-            stop.send_replace(Stop::Halt);
+        match &self.kind {
+            Kind::Listener { stop } | Kind::Dialer { stop, .. } => {
+                stop.send_replace(Stop::Halt);
+            }
+            #[cfg(feature = "inproc")]
+            Kind::Bound { .. } | Kind::Caller { .. } => {}
         }
     }
 }

@@ -356,6 +356,7 @@ impl Pattern for Pull {
         0
     }
 
+    #[cfg(feature = "inproc")]
     fn keep_rest(&self, id: PeerId) {
         self.0.queue.keep_rest(id);
     }
