@@ -14,11 +14,11 @@ pub use convert::IntoFrame;
 
 mod convert;
 
-/// Room for the frames of an inline message.
+/// Room for the frames of an inline message: a payload of one cache line.
 ///
-/// Chosen so that a `Message` is 80 bytes: a payload of one cache line fits, and moving the value
-/// through a few futures still costs less than one trip to the allocator.
-const INLINE_CAPACITY: usize = 71;
+/// So a `Message` is 80 bytes, and moving it through a few futures still costs less than one trip
+/// to the allocator.
+const INLINE_CAPACITY: usize = 64;
 
 /// The longest single frame that is kept inline.
 pub(crate) const INLINE_FRAME_MAX: usize = INLINE_CAPACITY;
@@ -58,57 +58,52 @@ enum Repr {
     Many(Vec<Bytes>),
 }
 
-/// Some bytes; how many there are stands in the last one.
+/// A few bytes.
 ///
-/// One aligned array, and nothing beside it: a value whose bytes lie at odd offsets is moved in
-/// pieces of changing width, which stalls the processor on every move.
+/// Both fields are whole words: a value whose parts lie at odd offsets, or are written in other
+/// widths than they are moved in, stalls the processor on every move.
 #[derive(Clone)]
-#[repr(align(8))]
-struct Inline([u8; INLINE_CAPACITY + 1]);
+#[repr(C)]
+struct Inline {
+    used: usize,
+    bytes: [u8; INLINE_CAPACITY],
+}
 
 impl Inline {
     const fn new() -> Self {
-        Self([0; INLINE_CAPACITY + 1])
+        Self {
+            used: 0,
+            bytes: [0; INLINE_CAPACITY],
+        }
     }
 
     /// These bytes, if they fit.
     #[inline]
     fn of(bytes: &[u8]) -> Option<Self> {
         let mut inline = Self::new();
-        if bytes.len() > INLINE_CAPACITY {
-            return None;
-        }
-        inline.0.get_mut(..bytes.len())?.copy_from_slice(bytes);
-        // It fits: the capacity is below 256.
-        inline.0[INLINE_CAPACITY] = bytes.len() as u8;
+        inline.bytes.get_mut(..bytes.len())?.copy_from_slice(bytes);
+        inline.used = bytes.len();
         Some(inline)
     }
 
     #[inline]
-    const fn used(&self) -> u8 {
-        self.0[INLINE_CAPACITY]
-    }
-
-    #[inline]
     fn bytes(&self) -> &[u8] {
-        self.0.get(..usize::from(self.used())).unwrap_or_default()
+        self.bytes.get(..self.used).unwrap_or_default()
     }
 
     /// Appends a frame behind its length, or says `false` and changes nothing when it does not
     /// fit.
     fn pack(&mut self, frame: &[u8]) -> bool {
-        let start = usize::from(self.used());
-        let end = start + 1 + frame.len();
-        if end > INLINE_CAPACITY {
-            return false;
-        }
-        let Some([head, body @ ..]) = self.0.get_mut(start..end) else {
+        let end = self.used + 1 + frame.len();
+        let Some([head, body @ ..]) = self.bytes.get_mut(self.used..end) else {
             return false;
         };
-        // Both fit: the capacity is below 256.
-        *head = frame.len() as u8;
+        let Ok(length) = u8::try_from(frame.len()) else {
+            return false;
+        };
+        *head = length;
         body.copy_from_slice(frame);
-        self.0[INLINE_CAPACITY] = end as u8;
+        self.used = end;
         true
     }
 }
@@ -311,7 +306,7 @@ impl MessageBuilder {
     }
 
     fn spill(&mut self) {
-        if self.inline.used() > 0 {
+        if self.inline.used > 0 {
             let packed = Frames(Cursor::Packed(self.inline.bytes()));
             self.spilled.extend(packed.map(Bytes::copy_from_slice));
             self.inline = Inline::new();
@@ -321,7 +316,7 @@ impl MessageBuilder {
     /// The message, or `None` when no frame was pushed.
     pub(crate) fn finish(mut self) -> Option<Message> {
         let repr = match self.spilled.len() {
-            0 if self.inline.used() == 0 => return None,
+            0 if self.inline.used == 0 => return None,
             0 => match *self.inline.bytes() {
                 [length, ref only @ ..] if usize::from(length) == only.len() => {
                     return Some(Message::single(only));
