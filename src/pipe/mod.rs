@@ -110,12 +110,12 @@ impl Pipe {
     /// Takes the oldest batch. What was taken goes on counting until it is
     /// [released](Self::release). A consumer that finds nothing is told of the next message.
     pub(crate) fn take(&self) -> Take {
-        self.take_from(self.lock_asked())
+        self.take_from(self.lock_asked(State::is_empty))
     }
 
     /// As [`take`](Self::take), for a consumer whose tenure may have ended.
     pub(crate) fn take_in(&self, tenure: Tenure) -> Take {
-        let state = self.lock_asked();
+        let state = self.lock_asked(State::is_empty);
         if state.tenure != tenure {
             return Take::Closed(CloseReason::Lost);
         }
@@ -135,7 +135,7 @@ impl Pipe {
     /// As [`take`](Self::take) for a consumer that is a task and needs no more accounting: what it
     /// takes is released at once.
     pub(crate) fn poll_take(&self, cx: &mut Context<'_>) -> Poll<Take> {
-        let mut state = self.lock_asked();
+        let mut state = self.lock_asked(State::is_light);
         state.claimed = false;
         let take = if state.delivering {
             Take::Empty
@@ -158,14 +158,14 @@ impl Pipe {
         Poll::Ready(take)
     }
 
-    /// Locks, after the feed has handed over what it has if the pipe is empty.
+    /// Locks, after the feed has handed over what it has if the pipe holds too little.
     ///
     /// A feed looks at `hungry` under its pattern's lock, and answers under the same lock: what it
     /// had staged before it is asked comes with the answer, and what it stages afterwards it hands
     /// over by itself.
-    fn lock_asked(&self) -> MutexGuard<'_, State> {
+    fn lock_asked(&self, too_little: impl FnOnce(&State) -> bool) -> MutexGuard<'_, State> {
         let state = self.state.lock();
-        if !state.fed || !state.is_empty() {
+        if !state.fed || !too_little(&state) {
             return state;
         }
         self.hungry.store(true, Ordering::Release);

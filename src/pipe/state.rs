@@ -17,6 +17,10 @@ use crate::wire::transmit::Transmit;
 /// many messages per second.
 pub(super) const BATCH_BYTES: usize = 64 * 1024;
 
+/// Encoded bytes that are worth a write of their own: below it, the fixed cost of a write is more
+/// than what it costs to send the bytes.
+const LIGHT: usize = 16 * 1024;
+
 #[derive(Debug)]
 pub(super) struct State {
     pub(super) queue: VecDeque<Batch>,
@@ -167,6 +171,13 @@ impl State {
         }
         self.consumer.act();
         Poll::Ready(self.begun.take())
+    }
+
+    /// Whether so little is queued that a connection had better ask for more before it writes.
+    pub(super) fn is_light(&self) -> bool {
+        self.begun.is_none()
+            && self.queue.len() <= 1
+            && self.queue.front().is_none_or(|batch| batch.bytes() < LIGHT)
     }
 
     pub(super) fn is_empty(&self) -> bool {
