@@ -147,9 +147,7 @@ impl RoundRobin {
         let Some(pipe) = &place.0 else { return };
         // Unlocked before `place` is dropped: giving it back may signal to this pattern.
         let mut state = self.state.lock();
-        let token = state
-            .peers
-            .find(|peer| Arc::ptr_eq(peer.feed.pipe(), pipe));
+        let token = state.peers.find(|peer| Arc::ptr_eq(peer.feed.pipe(), pipe));
         if let Some(peer) = token.and_then(|token| state.peers.get_mut(token)) {
             peer.feed.push_reserved(&[], message);
             return;

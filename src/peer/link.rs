@@ -68,14 +68,21 @@ impl Caller {
 
     /// Joins whoever is bound to the name, or waits for somebody to be.
     pub(crate) fn call(self: Arc<Self>) {
-        if *self.over.lock() {
-            return;
-        }
-        let names = Arc::clone(&self.names);
-        let name = self.name.clone();
-        if let Some((bound, caller)) = names.connect(&name, self) {
+        let found = {
+            // Who cancels waits for this lock, and then finds what waits.
+            let over = self.over.lock();
+            if *over {
+                return;
+            }
+            self.names.connect(&self.name, Arc::clone(&self))
+        };
+        if let Some((bound, caller)) = found {
             join(&bound, &caller);
         }
+    }
+
+    fn is_over(&self) -> bool {
+        *self.over.lock()
     }
 
     /// Never calls again. A link that stands is ended by hanging up.
@@ -165,12 +172,19 @@ pub(crate) fn join(bound: &Bound, caller: &Arc<Caller>) {
         }),
     });
     drop(over);
-    if !client_admits {
-        LinkEnd {
+    // Whoever disconnects does not see a link that is just being made.
+    if !client_admits || caller.is_over() {
+        let (id, reason) = (link.client.id, DisconnectReason::Closed);
+        let departure = Departure {
+            unwritten: Vec::new(),
+            keeps_outbound: caller.standing.is_some(),
+            reason: reason.clone(),
+        };
+        let end = LinkEnd {
             link,
             is_client: true,
-        }
-        .hang_up(DisconnectReason::Closed, || {});
+        };
+        end.hang_up(reason, || client.depart(id, departure));
     }
 }
 

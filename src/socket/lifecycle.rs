@@ -251,7 +251,7 @@ impl Core {
 
     /// Ends every endpoint of this name, and its connections after they have been flushed.
     fn take_away(self: &Arc<Self>, text: &str, bound: bool) -> Result<(), UnknownEndpoint> {
-        let (gone, peers) = {
+        let gone = {
             let mut state = self.state.lock();
             let (gone, kept): (Vec<_>, Vec<_>) = std::mem::take(&mut state.endpoints)
                 .into_iter()
@@ -261,16 +261,7 @@ impl Core {
                             || attached.given.to_string() == text)
                 });
             state.endpoints = kept;
-            let peers: Vec<Newcomer> = state
-                .peers
-                .values()
-                .filter(|peer| {
-                    gone.iter()
-                        .any(|gone| gone.endpoint == peer.newcomer.endpoint)
-                })
-                .map(|peer| peer.newcomer.clone())
-                .collect();
-            (gone, peers)
+            gone
         };
         if gone.is_empty() {
             return Err(UnknownEndpoint {
@@ -278,6 +269,8 @@ impl Core {
             });
         }
         gone.iter().for_each(|attached| attached.retire(self));
+        // Only now: who is admitted later finds the endpoint retired.
+        let peers = self.peers_at(&gone);
         for standing in gone.iter().filter_map(|attached| attached.standing()) {
             // Its queue is closed: nothing is added to these numbers any more.
             let passed = standing.outbound.passed();
@@ -301,6 +294,15 @@ impl Core {
         }
         self.halt_after_linger(gone, peers);
         Ok(())
+    }
+
+    fn peers_at(&self, gone: &[Arc<Attached>]) -> Vec<Newcomer> {
+        let state = self.state.lock();
+        let peers = state.peers.values().map(|peer| &peer.newcomer);
+        peers
+            .filter(|peer| gone.iter().any(|gone| gone.endpoint == peer.endpoint))
+            .cloned()
+            .collect()
     }
 
     /// Lets a connection send what is queued, and then end.
@@ -328,7 +330,8 @@ impl Core {
         #[cfg(feature = "inproc")]
         let peers: Vec<Newcomer> = peers.into_iter().filter(|p| p.link.is_none()).collect();
         let core = Arc::clone(self);
-        self.spawn(async move {
+        // Not one of the tasks that a close waits for.
+        self.spawn_aside(async move {
             let mut closed = core.report.subscribe();
             tokio::select! {
                 () = tokio::time::sleep(linger) => {}
@@ -481,12 +484,16 @@ impl Core {
     /// Starts a task that counts as one of this socket's.
     fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
         let running = self.tasks.begin();
+        self.spawn_aside(async move {
+            task.await;
+            drop(running);
+        });
+    }
+
+    fn spawn_aside(&self, task: impl Future<Output = ()> + Send + 'static) {
         let runtime = self.state.lock().runtime.clone();
         if let Some(runtime) = runtime.or_else(|| runtime::Handle::try_current().ok()) {
-            runtime.spawn(async move {
-                task.await;
-                drop(running);
-            });
+            runtime.spawn(task);
         }
     }
 }

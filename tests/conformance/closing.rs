@@ -8,7 +8,7 @@ use wirelark::{
 };
 
 use crate::kit::raw::RawPeer;
-use crate::kit::{assert_matches, soon, until};
+use crate::kit::{DEADLINE, assert_matches, frames, soon, until};
 use crate::transport::{Transport, on_every_transport};
 
 on_every_transport!(
@@ -295,4 +295,33 @@ async fn close_does_not_wait_for_a_handshake() {
     half.expect_greeting().await;
     soon(pull.close()).await;
     half.rest().await;
+}
+
+#[tokio::test]
+async fn close_does_not_wait_for_the_linger_of_an_endpoint_that_has_ended() {
+    let pull = PullSocket::new();
+    let endpoint = pull.bind("tcp://127.0.0.1:*").await.unwrap();
+    let push = PushSocket::builder().linger(2 * DEADLINE).build();
+    push.connect(&endpoint).unwrap();
+    soon(push.send("x")).await.unwrap();
+    push.disconnect(&endpoint).unwrap();
+    assert_eq!(soon(push.close()).await.unsent, 0);
+    assert_eq!(soon(pull.recv()).await.unwrap().text(), "x");
+}
+
+/// The connection waits in its handshake while its endpoint is taken away.
+#[tokio::test]
+async fn what_connects_after_disconnect_is_not_kept() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let endpoint = format!("tcp://{}", listener.local_addr().unwrap());
+    let sub = SubSocket::builder().subscribe("").build();
+    sub.connect(&endpoint).unwrap();
+    let mut publisher = RawPeer::accept(&listener).await;
+    publisher.greet().await;
+    sub.disconnect(&endpoint).unwrap();
+    // It may end the handshake instead, which is as good.
+    let ready = frames::ready(&[("Socket-Type", "PUB")]);
+    let _ = publisher.try_send(ready).await;
+    let _ = publisher.rest().await;
+    assert!(sub.peers().is_empty());
 }
