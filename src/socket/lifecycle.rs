@@ -43,9 +43,7 @@ enum Kind {
         standing: Option<Standing>,
     },
     #[cfg(feature = "inproc")]
-    Bound {
-        name: String,
-    },
+    Bound(Bound),
     #[cfg(feature = "inproc")]
     Caller {
         caller: Arc<Caller>,
@@ -79,7 +77,7 @@ impl Attached {
         match &self.kind {
             Kind::Listener { .. } => true,
             #[cfg(feature = "inproc")]
-            Kind::Bound { .. } => true,
+            Kind::Bound(_) => true,
             _ => false,
         }
     }
@@ -91,7 +89,7 @@ impl Attached {
                 stop.send_replace(Stop::Drain);
             }
             #[cfg(feature = "inproc")]
-            Kind::Bound { name } => core.context.names().unbind(name),
+            Kind::Bound(bound) => bound.give_up(core.context.names()),
             #[cfg(feature = "inproc")]
             Kind::Caller { caller, .. } => caller.cancel(),
         }
@@ -161,9 +159,7 @@ impl Core {
                 std::io::ErrorKind::AddrInUse.into(),
             ));
         };
-        let kind = Kind::Bound {
-            name: name.to_owned(),
-        };
+        let kind = Kind::Bound(bound.clone());
         if !self.attach(Attached {
             endpoint: given.clone(),
             given: given.clone(),
