@@ -7,6 +7,7 @@ use std::time::Duration;
 use tokio::runtime;
 use tokio::sync::watch;
 
+use super::closing::Closing;
 use super::core::{Core, count_sent};
 use super::stats::CloseReport;
 use crate::endpoint::Endpoint;
@@ -360,19 +361,13 @@ impl Core {
         self.unsent.fetch_add(orphans, Ordering::Relaxed);
         endpoints.iter().for_each(|attached| attached.retire(self));
         peers.iter().for_each(|peer| self.say_goodbye(peer));
-        let Some(runtime) = runtime::Handle::try_current().ok().or(runtime) else {
-            // Without a runtime no task was ever started: there is nothing to wait for.
-            return self.conclude(&endpoints);
-        };
-        let core = Arc::clone(self);
-        runtime.spawn(async move {
-            core.flush(&endpoints).await;
-            core.conclude(&endpoints);
-        });
+        let here = runtime::Handle::try_current().ok();
+        let runtimes = runtime.into_iter().chain(here).collect();
+        Closing::start(Arc::clone(self), endpoints, runtimes);
     }
 
     /// Waits until every task has sent what it had; after linger, ends those that have not.
-    async fn flush(&self, endpoints: &[Arc<Attached>]) {
+    pub(super) async fn flush(&self, endpoints: &[Arc<Attached>]) {
         let Some(linger) = self.options.linger else {
             return self.tasks.ended().await;
         };
@@ -397,14 +392,12 @@ impl Core {
     }
 
     /// Counts what was left, and reports.
-    fn conclude(&self, endpoints: &[Arc<Attached>]) {
-        let queued: u64 = endpoints
+    pub(super) fn conclude(&self, endpoints: &[Arc<Attached>]) {
+        let unsent = self.count_unsent();
+        let standing = endpoints
             .iter()
-            .filter_map(|attached| attached.undelivered())
-            .flat_map(|standing| standing.outbound.drain())
-            .map(|batch| batch.messages() as u64)
-            .sum();
-        let unsent = self.unsent.fetch_add(queued, Ordering::Relaxed) + queued;
+            .filter_map(|attached| attached.undelivered());
+        standing.for_each(|standing| drop(standing.outbound.drain()));
         self.report.send_replace(Some(CloseReport { unsent }));
         self.events.close();
     }

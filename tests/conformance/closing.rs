@@ -325,3 +325,43 @@ async fn what_connects_after_disconnect_is_not_kept() {
     let _ = publisher.rest().await;
     assert!(sub.peers().is_empty());
 }
+
+fn runtime() -> tokio::runtime::Runtime {
+    let mut builder = tokio::runtime::Builder::new_multi_thread();
+    builder.worker_threads(1).enable_all().build().unwrap()
+}
+
+#[test]
+fn close_reports_also_when_its_runtime_has_ended() {
+    let (first, second) = (runtime(), runtime());
+    let push = PushSocket::builder().linger_forever().build();
+    first.block_on(async {
+        push.connect(Transport::Tcp.somewhere()).unwrap();
+        push.send("x").await.unwrap();
+        // It begins, and would wait for ever.
+        let begun = tokio::time::timeout(Duration::ZERO, push.close()).await;
+        assert!(begun.is_err());
+    });
+    drop(first);
+    let report = second.block_on(async { soon(push.close()).await });
+    assert_eq!(report.unsent, 1);
+}
+
+#[test]
+fn a_socket_dropped_in_a_runtime_that_ends_is_closed_in_its_own() {
+    let (first, second) = (runtime(), runtime());
+    let push = PushSocket::builder().linger(Duration::ZERO).build();
+    let mut events = push.events();
+    first.block_on(async {
+        push.connect(Transport::Tcp.somewhere()).unwrap();
+        push.send("x").await.unwrap();
+    });
+    let single = tokio::runtime::Builder::new_current_thread();
+    let single = { single }.enable_all().build().unwrap();
+    {
+        let _inside = single.enter();
+        drop(push);
+    }
+    drop(single);
+    second.block_on(async { soon(async { while events.next().await.is_some() {} }).await });
+}
