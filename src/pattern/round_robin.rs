@@ -79,6 +79,8 @@ impl RoundRobin {
         state
             .orphans
             .extend(unwritten.into_iter().filter(|batch| !batch.is_empty()));
+        // It has signalled its end, and it may be long until somebody sends.
+        state.collect(&self.line);
         if let Some(token) = state.peers.find(|peer| peer.id == id) {
             state.remove(token);
         }
