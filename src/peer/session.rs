@@ -185,7 +185,7 @@ async fn handshake(
         result = tokio::time::timeout(limit, work) => {
             result.unwrap_or(Err(DisconnectReason::HandshakeTimeout { limit }))
         }
-        _ = stop.wait_for(|stop| *stop == Stop::Halt) => Err(DisconnectReason::Closed),
+        Ok(_) = stop.wait_for(|stop| *stop == Stop::Halt) => Err(DisconnectReason::Closed),
     }
 }
 

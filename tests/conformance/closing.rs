@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use wirelark::{
-    BindError, Closed, ConnectError, PubSocket, PullSocket, PushSocket, RecvError, RepSocket,
-    ReqSocket, RequestError, SendError, SubSocket, TryRecvError, TrySendError,
+    BindError, Closed, ConnectError, Event, PubSocket, PullSocket, PushSocket, RecvError,
+    RepSocket, ReqSocket, RequestError, SendError, SubSocket, TryRecvError, TrySendError,
 };
 
 use crate::kit::raw::RawPeer;
-use crate::kit::{DEADLINE, assert_matches, frames, soon, until};
+use crate::kit::{DEADLINE, assert_matches, frames, soon, until, wait_for};
 use crate::transport::{Transport, on_every_transport};
 
 on_every_transport!(
@@ -364,4 +364,21 @@ fn a_socket_dropped_in_a_runtime_that_ends_is_closed_in_its_own() {
     }
     drop(single);
     second.block_on(async { soon(async { while events.next().await.is_some() {} }).await });
+}
+
+#[tokio::test]
+async fn what_is_queued_when_an_endpoint_is_taken_away_lingers_for_ever() {
+    let place = Transport::Tcp.somewhere();
+    let push = PushSocket::builder().linger_forever().build();
+    let mut events = push.events();
+    push.connect(&place).unwrap();
+    soon(push.send("x")).await.unwrap();
+    push.disconnect(&place).unwrap();
+    wait_for(&mut events, |event| {
+        matches!(event, Event::ConnectFailed { .. })
+    })
+    .await;
+    let pull = PullSocket::new();
+    pull.bind(&place).await.unwrap();
+    assert_eq!(soon(pull.recv()).await.unwrap().text(), "x");
 }
