@@ -96,6 +96,30 @@ impl FairQueue {
         }
     }
 
+    /// The connection to a peer has ended. One that left nothing to read is forgotten at once, since
+    /// it may be long until somebody receives, and strangers may come and go in the meantime.
+    pub(crate) fn sweep(&self, id: PeerId) {
+        let mut state = self.state.lock();
+        state.collect(&self.line);
+        let peers = state.peers.iter();
+        let tokens: Vec<Token> = peers
+            .filter(|(_, peer)| peer.id == id)
+            .map(|(token, _)| token)
+            .collect();
+        for token in tokens {
+            let Some(peer) = state.peers.get_mut(token) else {
+                continue;
+            };
+            if peer.batch.is_empty() && matches!(peer.refill(), Refill::Over) {
+                state.peers.remove(token);
+                state.round.retain(|&other| other != token);
+            } else if !peer.in_round {
+                peer.in_round = true;
+                state.round.push_back(token);
+            }
+        }
+    }
+
     /// Drops a peer together with everything of its that has not been read.
     pub(crate) fn forget(&self, id: PeerId) {
         let mut state = self.state.lock();
@@ -176,6 +200,19 @@ impl Listener for FairQueue {
 }
 
 impl State {
+    /// Takes peers that signalled back into the round.
+    #[inline]
+    fn collect(&mut self, line: &Line) {
+        line.collect(|token| {
+            if let Some(peer) = self.peers.get_mut(token) {
+                if !peer.in_round {
+                    peer.in_round = true;
+                    self.round.push_back(token);
+                }
+            }
+        });
+    }
+
     #[inline]
     fn next<T>(
         &mut self,
@@ -185,14 +222,7 @@ impl State {
         if line.is_closed() {
             return Next::Closed;
         }
-        line.collect(|token| {
-            if let Some(peer) = self.peers.get_mut(token) {
-                if !peer.in_round {
-                    peer.in_round = true;
-                    self.round.push_back(token);
-                }
-            }
-        });
+        self.collect(line);
         while let Some(&token) = self.round.front() {
             let Some(peer) = self.peers.get_mut(token) else {
                 self.round.pop_front();

@@ -79,6 +79,8 @@ impl RoundRobin {
         state
             .orphans
             .extend(unwritten.into_iter().filter(|batch| !batch.is_empty()));
+        // It has signalled its end, and it may be long until somebody sends.
+        state.collect(&self.line);
         if let Some(token) = state.peers.find(|peer| peer.id == id) {
             state.remove(token);
         }
@@ -143,17 +145,15 @@ impl RoundRobin {
     }
 
     /// Fills a promised place. When its peer is gone meanwhile, the message goes to another one.
-    pub(crate) fn send_reserved(&self, mut place: Reserved, message: &Message) {
-        let Some(pipe) = place.0.take() else { return };
+    pub(crate) fn send_reserved(&self, place: Reserved, message: &Message) {
+        let Some(pipe) = &place.0 else { return };
+        // Unlocked before `place` is dropped: giving it back may signal to this pattern.
         let mut state = self.state.lock();
-        let token = state
-            .peers
-            .find(|peer| Arc::ptr_eq(peer.feed.pipe(), &pipe));
+        let token = state.peers.find(|peer| Arc::ptr_eq(peer.feed.pipe(), pipe));
         if let Some(peer) = token.and_then(|token| state.peers.get_mut(token)) {
             peer.feed.push_reserved(&[], message);
             return;
         }
-        pipe.unreserve();
         let mut orphan = Batch::default();
         orphan.push(&[], message, 0);
         state.orphans.push_back(orphan);

@@ -97,9 +97,10 @@ fn is_over(stop: &watch::Receiver<Stop>, standing: Option<&Standing>) -> bool {
 /// Waits until there is nothing left to dial for. A closed pipe does not fill again, and without a
 /// connection it does not drain, so the answer only changes with the order to stop.
 async fn over(stop: &mut watch::Receiver<Stop>, standing: Option<&Standing>) {
-    loop {
-        if is_over(stop, standing) || stop.changed().await.is_err() {
-            return;
+    while !is_over(stop, standing) {
+        if stop.changed().await.is_err() {
+            // An endpoint that was taken away and lingers for ever: no other order will come.
+            std::future::pending::<()>().await;
         }
     }
 }

@@ -29,6 +29,15 @@ pub(crate) struct Bound {
     pub(crate) endpoint: Endpoint,
 }
 
+impl Bound {
+    /// Frees the name, unless it has another holder by now.
+    pub(crate) fn give_up(&self, names: &Names) {
+        if let Endpoint::Inproc(inproc) = &self.endpoint {
+            names.unbind(inproc.name(), |holder| Weak::ptr_eq(&holder.hub, &self.hub));
+        }
+    }
+}
+
 /// One `connect` to a name, for as long as it is wanted.
 #[derive(Debug)]
 pub(crate) struct Caller {
@@ -68,14 +77,21 @@ impl Caller {
 
     /// Joins whoever is bound to the name, or waits for somebody to be.
     pub(crate) fn call(self: Arc<Self>) {
-        if *self.over.lock() {
-            return;
-        }
-        let names = Arc::clone(&self.names);
-        let name = self.name.clone();
-        if let Some((bound, caller)) = names.connect(&name, self) {
+        let found = {
+            // Who cancels waits for this lock, and then finds what waits.
+            let over = self.over.lock();
+            if *over {
+                return;
+            }
+            self.names.connect(&self.name, Arc::clone(&self))
+        };
+        if let Some((bound, caller)) = found {
             join(&bound, &caller);
         }
+    }
+
+    fn is_over(&self) -> bool {
+        *self.over.lock()
     }
 
     /// Never calls again. A link that stands is ended by hanging up.
@@ -88,8 +104,11 @@ impl Caller {
 
 /// Gives a bound and a connecting socket the ends of two pipes.
 pub(crate) fn join(bound: &Bound, caller: &Arc<Caller>) {
-    let (Some(server), Some(client)) = (bound.hub.upgrade(), caller.hub.upgrade()) else {
+    let Some(client) = caller.hub.upgrade() else {
         return;
+    };
+    let Some(server) = bound.hub.upgrade() else {
+        return call_another(bound, caller);
     };
     let (theirs, ours) = (server.socket_type(), client.socket_type());
     if !ours.can_talk_to(theirs) {
@@ -144,9 +163,8 @@ pub(crate) fn join(bound: &Bound, caller: &Arc<Caller>) {
         }),
     });
     if !server_admits {
-        // It is closing, and has given up the name before.
         drop(over);
-        return Arc::clone(caller).call();
+        return call_another(bound, caller);
     }
     let client_admits = client.admit(Newcomer {
         id: link.client.id,
@@ -165,13 +183,27 @@ pub(crate) fn join(bound: &Bound, caller: &Arc<Caller>) {
         }),
     });
     drop(over);
-    if !client_admits {
-        LinkEnd {
+    // Whoever disconnects does not see a link that is just being made.
+    if !client_admits || caller.is_over() {
+        let (id, reason) = (link.client.id, DisconnectReason::Closed);
+        let departure = Departure {
+            unwritten: Vec::new(),
+            keeps_outbound: caller.standing.is_some(),
+            reason: reason.clone(),
+        };
+        let end = LinkEnd {
             link,
             is_client: true,
-        }
-        .hang_up(DisconnectReason::Closed, || {});
+        };
+        end.hang_up(reason, || client.depart(id, departure));
     }
+}
+
+/// The bound socket is closing. It may not have given up its name yet; found by it again and again,
+/// the caller would never get to wait for the next one.
+fn call_another(bound: &Bound, caller: &Arc<Caller>) {
+    bound.give_up(&caller.names);
+    Arc::clone(caller).call();
 }
 
 fn mismatched(ours: SocketType, theirs: SocketType) -> Incompatible {
@@ -272,5 +304,80 @@ impl LinkEnd {
         // In this order: what is sent meanwhile is refused instead of forgotten.
         side.outbound.close(CloseReason::Lost);
         side.outbound.drain()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::options::Options;
+
+    /// A socket that is closing and has not given up its name yet.
+    #[derive(Debug)]
+    struct Closing(Options);
+
+    impl Hub for Closing {
+        fn options(&self) -> &Options {
+            &self.0
+        }
+
+        fn socket_type(&self) -> SocketType {
+            SocketType::Pair
+        }
+
+        fn listens(&self) -> bool {
+            true
+        }
+
+        fn next_peer_id(&self) -> PeerId {
+            PeerId(0)
+        }
+
+        fn admit(&self, _: Newcomer) -> bool {
+            false
+        }
+
+        fn depart(&self, _: PeerId, _: Departure) {}
+
+        fn tell(&self, _: Event) {}
+    }
+
+    fn closing() -> Arc<dyn Hub> {
+        Arc::new(Closing(Options::default()))
+    }
+
+    fn caller(client: &Arc<dyn Hub>, names: &Arc<Names>) -> Arc<Caller> {
+        let endpoint = "inproc://x".parse().unwrap();
+        Caller::new(client, endpoint, "x", Arc::clone(names), None)
+    }
+
+    fn bound(server: &Arc<dyn Hub>) -> Bound {
+        Bound {
+            hub: Arc::downgrade(server),
+            endpoint: "inproc://x".parse().unwrap(),
+        }
+    }
+
+    #[test]
+    fn who_is_refused_by_a_closing_socket_waits_for_the_next_one() {
+        let names = Arc::new(Names::default());
+        let (server, client) = (closing(), closing());
+        names.bind("x", bound(&server)).unwrap();
+        caller(&client, &names).call();
+        let successor = closing();
+        let waiting = names.bind("x", bound(&successor)).unwrap();
+        assert_eq!(waiting.len(), 1);
+        // What the first one does late does not concern the second.
+        bound(&server).give_up(&names);
+        assert!(names.bind("x", bound(&server)).is_err());
+    }
+
+    #[test]
+    fn who_finds_a_socket_that_is_gone_waits_for_the_next_one() {
+        let names = Arc::new(Names::default());
+        let client = closing();
+        names.bind("x", bound(&closing())).unwrap();
+        caller(&client, &names).call();
+        assert_eq!(names.bind("x", bound(&client)).unwrap().len(), 1);
     }
 }

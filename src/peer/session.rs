@@ -90,6 +90,10 @@ pub(crate) async fn run(
         };
     }
     hub.tell(ready_event);
+    if *stop.borrow() != Stop::Run && place.standing.is_none() {
+        // Its endpoint was taken away during the handshake, by somebody who did not see it.
+        pipes.outbound.close(CloseReason::Now);
+    }
     let since = Instant::now();
     let mut traffic = Traffic::new(read, write, connection, pipes.clone());
     let reason = poll_fn(|cx| traffic.poll(cx)).await;
@@ -181,7 +185,7 @@ async fn handshake(
         result = tokio::time::timeout(limit, work) => {
             result.unwrap_or(Err(DisconnectReason::HandshakeTimeout { limit }))
         }
-        _ = stop.wait_for(|stop| *stop == Stop::Halt) => Err(DisconnectReason::Closed),
+        Ok(_) = stop.wait_for(|stop| *stop == Stop::Halt) => Err(DisconnectReason::Closed),
     }
 }
 

@@ -59,11 +59,11 @@ impl Feed {
         };
     }
 
-    /// Fills a place that was reserved with [`reserve`](Self::reserve).
+    /// Fills a place that was reserved with [`reserve`](Self::reserve). The place itself is to be
+    /// given back to the pipe once the pattern is unlocked: that may call for a signal to it.
     pub(crate) fn push_reserved(&mut self, envelope: &[u8], message: &Message) {
         self.stage(envelope, message);
         self.hand_over();
-        self.pipe.unreserve();
     }
 
     /// Has the pipe keep a place free.

@@ -150,6 +150,19 @@ impl Core {
         stats
     }
 
+    /// A runtime has ended before the flush.
+    pub(super) fn warn_of_unsent(&self) {
+        let unsent = self.count_unsent();
+        if unsent > 0 {
+            #[cfg(feature = "tracing")]
+            tracing::warn!(
+                target: "wirelark",
+                unsent,
+                "the runtime ended before these messages were sent: await close() to flush"
+            );
+        }
+    }
+
     pub(crate) fn peers(&self) -> Vec<PeerStats> {
         let mut peers: Vec<Peer> = self.state.lock().peers.values().cloned().collect();
         peers.sort_unstable_by_key(|peer| peer.newcomer.id);
@@ -344,17 +357,8 @@ fn trace(_: &Event) {}
 impl Drop for Core {
     /// The last task is gone, too. What is still queued then was caught by the end of the runtime.
     fn drop(&mut self) {
-        if self.report.borrow().is_some() {
-            return;
-        }
-        let unsent = self.count_unsent();
-        if unsent > 0 {
-            #[cfg(feature = "tracing")]
-            tracing::warn!(
-                target: "wirelark",
-                unsent,
-                "the runtime ended before these messages were sent: await close() to flush"
-            );
+        if self.report.borrow().is_none() {
+            self.warn_of_unsent();
         }
     }
 }

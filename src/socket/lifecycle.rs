@@ -7,6 +7,7 @@ use std::time::Duration;
 use tokio::runtime;
 use tokio::sync::watch;
 
+use super::closing::Closing;
 use super::core::{Core, count_sent};
 use super::stats::CloseReport;
 use crate::endpoint::Endpoint;
@@ -43,9 +44,7 @@ enum Kind {
         standing: Option<Standing>,
     },
     #[cfg(feature = "inproc")]
-    Bound {
-        name: String,
-    },
+    Bound(Bound),
     #[cfg(feature = "inproc")]
     Caller {
         caller: Arc<Caller>,
@@ -79,7 +78,7 @@ impl Attached {
         match &self.kind {
             Kind::Listener { .. } => true,
             #[cfg(feature = "inproc")]
-            Kind::Bound { .. } => true,
+            Kind::Bound(_) => true,
             _ => false,
         }
     }
@@ -91,7 +90,7 @@ impl Attached {
                 stop.send_replace(Stop::Drain);
             }
             #[cfg(feature = "inproc")]
-            Kind::Bound { name } => core.context.names().unbind(name),
+            Kind::Bound(bound) => bound.give_up(core.context.names()),
             #[cfg(feature = "inproc")]
             Kind::Caller { caller, .. } => caller.cancel(),
         }
@@ -165,9 +164,7 @@ impl Core {
                 std::io::ErrorKind::AddrInUse.into(),
             ));
         };
-        let kind = Kind::Bound {
-            name: name.to_owned(),
-        };
+        let kind = Kind::Bound(bound.clone());
         if !self.attach(Attached {
             endpoint: given.clone(),
             given: given.clone(),
@@ -255,7 +252,7 @@ impl Core {
 
     /// Ends every endpoint of this name, and its connections after they have been flushed.
     fn take_away(self: &Arc<Self>, text: &str, bound: bool) -> Result<(), UnknownEndpoint> {
-        let (gone, peers) = {
+        let gone = {
             let mut state = self.state.lock();
             let (gone, kept): (Vec<_>, Vec<_>) = std::mem::take(&mut state.endpoints)
                 .into_iter()
@@ -265,16 +262,7 @@ impl Core {
                             || attached.given.to_string() == text)
                 });
             state.endpoints = kept;
-            let peers: Vec<Newcomer> = state
-                .peers
-                .values()
-                .filter(|peer| {
-                    gone.iter()
-                        .any(|gone| gone.endpoint == peer.newcomer.endpoint)
-                })
-                .map(|peer| peer.newcomer.clone())
-                .collect();
-            (gone, peers)
+            gone
         };
         if gone.is_empty() {
             return Err(UnknownEndpoint {
@@ -282,6 +270,8 @@ impl Core {
             });
         }
         gone.iter().for_each(|attached| attached.retire(self));
+        // Only now: who is admitted later finds the endpoint retired.
+        let peers = self.peers_at(&gone);
         for standing in gone.iter().filter_map(|attached| attached.standing()) {
             // Its queue is closed: nothing is added to these numbers any more.
             let passed = standing.outbound.passed();
@@ -305,6 +295,15 @@ impl Core {
         }
         self.halt_after_linger(gone, peers);
         Ok(())
+    }
+
+    fn peers_at(&self, gone: &[Arc<Attached>]) -> Vec<Newcomer> {
+        let state = self.state.lock();
+        let peers = state.peers.values().map(|peer| &peer.newcomer);
+        peers
+            .filter(|peer| gone.iter().any(|gone| gone.endpoint == peer.endpoint))
+            .cloned()
+            .collect()
     }
 
     /// Lets a connection send what is queued, and then end.
@@ -332,7 +331,8 @@ impl Core {
         #[cfg(feature = "inproc")]
         let peers: Vec<Newcomer> = peers.into_iter().filter(|p| p.link.is_none()).collect();
         let core = Arc::clone(self);
-        self.spawn(async move {
+        // Not one of the tasks that a close waits for.
+        self.spawn_aside(async move {
             let mut closed = core.report.subscribe();
             tokio::select! {
                 () = tokio::time::sleep(linger) => {}
@@ -365,19 +365,13 @@ impl Core {
         self.unsent.fetch_add(orphans, Ordering::Relaxed);
         endpoints.iter().for_each(|attached| attached.retire(self));
         peers.iter().for_each(|peer| self.say_goodbye(peer));
-        let Some(runtime) = runtime::Handle::try_current().ok().or(runtime) else {
-            // Without a runtime no task was ever started: there is nothing to wait for.
-            return self.conclude(&endpoints);
-        };
-        let core = Arc::clone(self);
-        runtime.spawn(async move {
-            core.flush(&endpoints).await;
-            core.conclude(&endpoints);
-        });
+        let here = runtime::Handle::try_current().ok();
+        let runtimes = runtime.into_iter().chain(here).collect();
+        Closing::start(Arc::clone(self), endpoints, runtimes);
     }
 
     /// Waits until every task has sent what it had; after linger, ends those that have not.
-    async fn flush(&self, endpoints: &[Arc<Attached>]) {
+    pub(super) async fn flush(&self, endpoints: &[Arc<Attached>]) {
         let Some(linger) = self.options.linger else {
             return self.tasks.ended().await;
         };
@@ -402,14 +396,12 @@ impl Core {
     }
 
     /// Counts what was left, and reports.
-    fn conclude(&self, endpoints: &[Arc<Attached>]) {
-        let queued: u64 = endpoints
+    pub(super) fn conclude(&self, endpoints: &[Arc<Attached>]) {
+        let unsent = self.count_unsent();
+        let standing = endpoints
             .iter()
-            .filter_map(|attached| attached.undelivered())
-            .flat_map(|standing| standing.outbound.drain())
-            .map(|batch| batch.messages() as u64)
-            .sum();
-        let unsent = self.unsent.fetch_add(queued, Ordering::Relaxed) + queued;
+            .filter_map(|attached| attached.undelivered());
+        standing.for_each(|standing| drop(standing.outbound.drain()));
         self.report.send_replace(Some(CloseReport { unsent }));
         self.events.close();
     }
@@ -485,12 +477,16 @@ impl Core {
     /// Starts a task that counts as one of this socket's.
     fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
         let running = self.tasks.begin();
+        self.spawn_aside(async move {
+            task.await;
+            drop(running);
+        });
+    }
+
+    fn spawn_aside(&self, task: impl Future<Output = ()> + Send + 'static) {
         let runtime = self.state.lock().runtime.clone();
         if let Some(runtime) = runtime.or_else(|| runtime::Handle::try_current().ok()) {
-            runtime.spawn(async move {
-                task.await;
-                drop(running);
-            });
+            runtime.spawn(task);
         }
     }
 }

@@ -4,6 +4,7 @@
 //! [`pattern`](crate::pattern). One file per family; what all share is in `handle`.
 
 pub(crate) mod builder;
+mod closing;
 pub(crate) mod context;
 pub(crate) mod core;
 pub(crate) mod events;

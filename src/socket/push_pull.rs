@@ -352,7 +352,8 @@ impl Pattern for Pull {
         self.0.queue.attach(id, Arc::clone(pipe));
     }
 
-    fn detach(&self, _: PeerId, _: Departure) -> usize {
+    fn detach(&self, id: PeerId, _: Departure) -> usize {
+        self.0.queue.sweep(id);
         0
     }
 

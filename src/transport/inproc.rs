@@ -65,9 +65,12 @@ impl<B: Clone, C> Namespace<B, C> {
         None
     }
 
-    /// Frees `name` for somebody else. Whoever found it bound stays with whom it found.
-    pub(crate) fn unbind(&self, name: &str) {
-        self.change(name, |entry| entry.bound = None);
+    /// Frees `name` for somebody else, if it is bound by whom `wanted` accepts. Whoever found it
+    /// bound stays with whom it found.
+    pub(crate) fn unbind(&self, name: &str, wanted: impl FnOnce(&B) -> bool) {
+        self.change(name, |entry| {
+            entry.bound = entry.bound.take().filter(|socket| !wanted(socket));
+        });
     }
 
     /// Takes back the waiting ends that `wanted` chooses.
@@ -106,7 +109,9 @@ mod tests {
         assert_eq!(space.connect("a", 1), None);
         space.withdraw("a", |&end| end == 1);
         assert_eq!(space.bind("a", "server"), Ok(vec![]));
-        space.unbind("a");
+        space.unbind("a", |&socket| socket == "thief");
+        assert_eq!(space.bind("a", "thief"), Err(NameInUse));
+        space.unbind("a", |&socket| socket == "server");
         assert!(space.names.lock().is_empty());
         assert_eq!(space.connect("a", 2), None);
     }

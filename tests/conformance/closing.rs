@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use wirelark::{
-    BindError, Closed, ConnectError, PubSocket, PullSocket, PushSocket, RecvError, RepSocket,
-    ReqSocket, RequestError, SendError, SubSocket, TryRecvError, TrySendError,
+    BindError, Closed, ConnectError, Event, PubSocket, PullSocket, PushSocket, RecvError,
+    RepSocket, ReqSocket, RequestError, SendError, SubSocket, TryRecvError, TrySendError,
 };
 
 use crate::kit::raw::RawPeer;
-use crate::kit::{assert_matches, soon, until};
+use crate::kit::{DEADLINE, assert_matches, frames, soon, until, wait_for};
 use crate::transport::{Transport, on_every_transport};
 
 on_every_transport!(
@@ -295,4 +295,90 @@ async fn close_does_not_wait_for_a_handshake() {
     half.expect_greeting().await;
     soon(pull.close()).await;
     half.rest().await;
+}
+
+#[tokio::test]
+async fn close_does_not_wait_for_the_linger_of_an_endpoint_that_has_ended() {
+    let pull = PullSocket::new();
+    let endpoint = pull.bind("tcp://127.0.0.1:*").await.unwrap();
+    let push = PushSocket::builder().linger(2 * DEADLINE).build();
+    push.connect(&endpoint).unwrap();
+    soon(push.send("x")).await.unwrap();
+    push.disconnect(&endpoint).unwrap();
+    assert_eq!(soon(push.close()).await.unsent, 0);
+    assert_eq!(soon(pull.recv()).await.unwrap().text(), "x");
+}
+
+/// The connection waits in its handshake while its endpoint is taken away.
+#[tokio::test]
+async fn what_connects_after_disconnect_is_not_kept() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let endpoint = format!("tcp://{}", listener.local_addr().unwrap());
+    let sub = SubSocket::builder().subscribe("").build();
+    sub.connect(&endpoint).unwrap();
+    let mut publisher = RawPeer::accept(&listener).await;
+    publisher.greet().await;
+    sub.disconnect(&endpoint).unwrap();
+    // It may end the handshake instead, which is as good.
+    let ready = frames::ready(&[("Socket-Type", "PUB")]);
+    let _ = publisher.try_send(ready).await;
+    let _ = publisher.rest().await;
+    assert!(sub.peers().is_empty());
+}
+
+fn runtime() -> tokio::runtime::Runtime {
+    let mut builder = tokio::runtime::Builder::new_multi_thread();
+    builder.worker_threads(1).enable_all().build().unwrap()
+}
+
+#[test]
+fn close_reports_also_when_its_runtime_has_ended() {
+    let (first, second) = (runtime(), runtime());
+    let push = PushSocket::builder().linger_forever().build();
+    first.block_on(async {
+        push.connect(Transport::Tcp.somewhere()).unwrap();
+        push.send("x").await.unwrap();
+        // It begins, and would wait for ever.
+        let begun = tokio::time::timeout(Duration::ZERO, push.close()).await;
+        assert!(begun.is_err());
+    });
+    drop(first);
+    let report = second.block_on(async { soon(push.close()).await });
+    assert_eq!(report.unsent, 1);
+}
+
+#[test]
+fn a_socket_dropped_in_a_runtime_that_ends_is_closed_in_its_own() {
+    let (first, second) = (runtime(), runtime());
+    let push = PushSocket::builder().linger(Duration::ZERO).build();
+    let mut events = push.events();
+    first.block_on(async {
+        push.connect(Transport::Tcp.somewhere()).unwrap();
+        push.send("x").await.unwrap();
+    });
+    let single = tokio::runtime::Builder::new_current_thread();
+    let single = { single }.enable_all().build().unwrap();
+    {
+        let _inside = single.enter();
+        drop(push);
+    }
+    drop(single);
+    second.block_on(async { soon(async { while events.next().await.is_some() {} }).await });
+}
+
+#[tokio::test]
+async fn what_is_queued_when_an_endpoint_is_taken_away_lingers_for_ever() {
+    let place = Transport::Tcp.somewhere();
+    let push = PushSocket::builder().linger_forever().build();
+    let mut events = push.events();
+    push.connect(&place).unwrap();
+    soon(push.send("x")).await.unwrap();
+    push.disconnect(&place).unwrap();
+    wait_for(&mut events, |event| {
+        matches!(event, Event::ConnectFailed { .. })
+    })
+    .await;
+    let pull = PullSocket::new();
+    pull.bind(&place).await.unwrap();
+    assert_eq!(soon(pull.recv()).await.unwrap().text(), "x");
 }

@@ -116,3 +116,21 @@ proptest! {
         prop_assert_eq!(queue.try_next(read), Next::Closed);
     }
 }
+
+#[test]
+fn nothing_is_kept_of_peers_that_come_and_go_while_nobody_receives() {
+    let queue = Arc::new(FairQueue::default());
+    let (silent, busy) = (pipe(CAPACITY), pipe(CAPACITY));
+    queue.attach(PeerId(1), Arc::clone(&silent));
+    queue.attach(PeerId(2), Arc::clone(&busy));
+    busy.push(&[], &Message::from("kept")).unwrap();
+    for (id, pipe) in [(1, &silent), (2, &busy)] {
+        pipe.close(CloseReason::Lost);
+        queue.sweep(PeerId(id));
+    }
+    assert_eq!(Arc::strong_count(&silent), 1);
+    let next = queue.try_next(|_, batch| batch.pop());
+    assert_eq!(next, Next::Message(Message::from("kept")));
+    assert_eq!(queue.try_next(|_, batch| batch.pop()), Next::Empty);
+    assert_eq!(Arc::strong_count(&busy), 1);
+}
