@@ -59,3 +59,22 @@ impl Pipe {
         perform(told);
     }
 }
+
+#[cfg(all(test, not(pipe_loom)))]
+pub(crate) mod tests {
+    use super::*;
+
+    /// A connection that is quiet, and takes whatever a sender writes.
+    #[derive(Debug)]
+    pub(crate) struct TakesAll;
+
+    impl Shortcut for TakesAll {
+        fn is_quiet(&self) -> bool {
+            true
+        }
+
+        fn deliver(&self, _: Batch) -> Transmit {
+            Transmit::default()
+        }
+    }
+}

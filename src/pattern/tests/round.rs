@@ -9,12 +9,11 @@ use super::{contents, drain, pipe};
 use crate::message::Message;
 use crate::pattern::PeerId;
 use crate::pattern::round_robin::{Reserved, RoundRobin, Sent};
-use crate::pipe::shortcut::Shortcut;
+use crate::pipe::shortcut::tests::TakesAll;
 use crate::pipe::sync::Arc;
 use crate::pipe::wake::Ticket;
 use crate::pipe::{CloseReason, Pipe};
 use crate::wire::batch::Batch;
-use crate::wire::transmit::Transmit;
 
 #[derive(Clone, Debug)]
 enum Op {
@@ -178,26 +177,12 @@ fn orphans_go_first_and_need_no_sender() {
     assert_eq!(left, [Message::from("c")]);
 }
 
-/// A connection that takes whatever a sender writes.
-#[derive(Debug)]
-struct Quick;
-
-impl Shortcut for Quick {
-    fn is_quiet(&self) -> bool {
-        true
-    }
-
-    fn deliver(&self, _: Batch) -> Transmit {
-        Transmit::default()
-    }
-}
-
 #[test]
 fn a_place_that_is_filled_and_free_at_once_goes_to_a_message_without_a_peer() {
     let robin = Arc::new(RoundRobin::default());
     let mut cx = Context::from_waker(Waker::noop());
     let (narrow, gone) = (pipe(1), pipe(1));
-    narrow.open_shortcut(Arc::new(Quick));
+    narrow.open_shortcut(Arc::new(TakesAll));
     assert!(narrow.poll_take(&mut cx).is_pending());
     robin.attach(PeerId(1), Arc::clone(&narrow));
     let place = robin.poll_reserve(&mut cx, &mut Ticket::default());
