@@ -33,7 +33,7 @@ impl Pipe {
         Ok(())
     }
 
-    /// The producing end is a [`Feed`](feed::Feed) of `listener`, which is asked for what it has
+    /// The producing end is a [`Feed`](super::feed::Feed) of `listener`, which is asked for what it has
     /// when the consumer finds the pipe empty.
     pub(super) fn feed_from(&self, listener: Arc<dyn Listener>, token: Token) {
         let mut state = self.state.lock();

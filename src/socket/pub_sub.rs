@@ -10,8 +10,8 @@ use super::builder::{Build, Parts, Receives, Sends, Subscribes, sealed};
 use super::core::Core;
 use super::handle::{Handle, common_methods};
 use super::pace::Pace;
-use super::recv::{Inbox, MessageStream, Recv};
-use crate::error::{Closed, RecvError, SendError, TryRecvError};
+use super::recv::{Inbox, receiving_methods};
+use crate::error::{Closed, SendError};
 use crate::message::Message;
 use crate::pattern::fan_out::FanOut;
 use crate::pattern::interest::Interest;
@@ -271,31 +271,12 @@ impl SubSocket {
         }
         self.inbox.interest.as_ref().ok_or(Closed)
     }
-
-    /// Waits for the next message.
-    ///
-    /// *Delivery*: messages are whole, and in the order in which one publisher sent them. A
-    /// publisher drops what does not fit into the queue towards this socket.
-    ///
-    /// *Cancel safety*: a dropped future loses no message.
-    ///
-    /// *Errors*: [`RecvError::Closed`].
-    pub async fn recv(&self) -> Result<Message, RecvError> {
-        Recv::new(&self.inbox).await
-    }
-
-    /// The next message if one is there already.
-    ///
-    /// *Errors*: [`TryRecvError::Empty`], [`TryRecvError::Closed`].
-    pub fn try_recv(&self) -> Result<Message, TryRecvError> {
-        self.inbox.try_recv()
-    }
-
-    /// The messages as a [`Stream`](futures::Stream), which ends when the socket is closed.
-    pub fn stream(&self) -> MessageStream {
-        MessageStream::new(&self.handle, &self.inbox)
-    }
 }
+
+receiving_methods!(
+    SubSocket,
+    " A publisher drops what does not fit into the queue towards this socket."
+);
 
 impl sealed::Sealed for SubSocket {}
 impl Receives for SubSocket {}

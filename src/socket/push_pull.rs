@@ -10,8 +10,8 @@ use super::builder::{Build, Parts, QueuesAhead, Receives, Sends, sealed};
 use super::core::Core;
 use super::handle::{Handle, common_methods};
 use super::pace::Pace;
-use super::recv::{Inbox, MessageStream, Recv};
-use crate::error::{Closed, RecvError, SendError, TryRecvError, TrySendError};
+use super::recv::{Inbox, receiving_methods};
+use crate::error::{Closed, SendError, TrySendError};
 use crate::message::Message;
 use crate::pattern::round_robin::{Reserved, RoundRobin, Sent};
 use crate::pattern::{Departure, Pattern, PeerId};
@@ -302,30 +302,7 @@ pub struct PullSocket {
 
 common_methods!(PullSocket);
 
-impl PullSocket {
-    /// Waits for the next message.
-    ///
-    /// *Delivery*: messages are whole, and in the order in which one peer sent them.
-    ///
-    /// *Cancel safety*: a dropped future loses no message.
-    ///
-    /// *Errors*: [`RecvError::Closed`].
-    pub async fn recv(&self) -> Result<Message, RecvError> {
-        Recv::new(&self.inbox).await
-    }
-
-    /// The next message if one is there already.
-    ///
-    /// *Errors*: [`TryRecvError::Empty`], [`TryRecvError::Closed`].
-    pub fn try_recv(&self) -> Result<Message, TryRecvError> {
-        self.inbox.try_recv()
-    }
-
-    /// The messages as a [`Stream`](futures::Stream), which ends when the socket is closed.
-    pub fn stream(&self) -> MessageStream {
-        MessageStream::new(&self.handle, &self.inbox)
-    }
-}
+receiving_methods!(PullSocket, "");
 
 impl sealed::Sealed for PullSocket {}
 impl Receives for PullSocket {}

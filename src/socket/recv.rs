@@ -88,6 +88,40 @@ fn pop_wanted(interest: &Interest, batch: &mut Batch) -> Option<Message> {
     None
 }
 
+/// The receiving methods of a socket with an [`Inbox`]; `$delivery` ends the promise of `recv`.
+macro_rules! receiving_methods {
+    ($socket:ident, $delivery:literal) => {
+        impl $socket {
+            /// Waits for the next message.
+            ///
+            #[doc = concat!("*Delivery*: messages are whole, and in the order in which one peer sent them.", $delivery)]
+            ///
+            /// *Cancel safety*: a dropped future loses no message.
+            ///
+            /// *Errors*: [`RecvError::Closed`](crate::RecvError::Closed).
+            pub async fn recv(&self) -> Result<$crate::Message, $crate::RecvError> {
+                $crate::socket::recv::Recv::new(&self.inbox).await
+            }
+
+            /// The next message if one is there already.
+            ///
+            /// *Errors*: [`TryRecvError::Empty`](crate::TryRecvError::Empty),
+            /// [`TryRecvError::Closed`](crate::TryRecvError::Closed).
+            pub fn try_recv(&self) -> Result<$crate::Message, $crate::TryRecvError> {
+                self.inbox.try_recv()
+            }
+
+            /// The messages as a [`Stream`](futures::Stream), which ends when the socket is
+            /// closed.
+            pub fn stream(&self) -> $crate::MessageStream {
+                $crate::MessageStream::new(&self.handle, &self.inbox)
+            }
+        }
+    };
+}
+
+pub(super) use receiving_methods;
+
 /// A place in line at an inbox; dropping it passes a wake-up on that had come already.
 #[derive(Debug)]
 pub(super) struct Recv<'a> {
