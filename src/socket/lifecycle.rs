@@ -474,13 +474,17 @@ impl Core {
         true
     }
 
-    /// Starts a task that counts as one of this socket's.
+    /// Starts a task that counts as one of this socket's: here, since a socket may outlive the
+    /// runtime in which it was first used.
     fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
         let running = self.tasks.begin();
-        self.spawn_aside(async move {
-            task.await;
-            drop(running);
-        });
+        let here = runtime::Handle::try_current().ok();
+        if let Some(runtime) = here.or_else(|| self.state.lock().runtime.clone()) {
+            runtime.spawn(async move {
+                task.await;
+                drop(running);
+            });
+        }
     }
 
     fn spawn_aside(&self, task: impl Future<Output = ()> + Send + 'static) {

@@ -382,3 +382,18 @@ async fn what_is_queued_when_an_endpoint_is_taken_away_lingers_for_ever() {
     pull.bind(&place).await.unwrap();
     assert_eq!(soon(pull.recv()).await.unwrap().text(), "x");
 }
+
+#[test]
+fn a_socket_outlives_the_runtime_that_it_was_first_used_in() {
+    let (first, second) = (runtime(), runtime());
+    let pull = PullSocket::new();
+    first.block_on(pull.bind("tcp://127.0.0.1:*")).unwrap();
+    drop(first);
+    second.block_on(async {
+        let endpoint = pull.bind("tcp://127.0.0.1:*").await.unwrap();
+        let push = PushSocket::new();
+        push.connect(endpoint).unwrap();
+        soon(push.send("x")).await.unwrap();
+        assert_eq!(soon(pull.recv()).await.unwrap().text(), "x");
+    });
+}
