@@ -221,10 +221,7 @@ impl State {
             let Take::Batch(mut batch) = pipe.take() else {
                 return None;
             };
-            pipe.release(Load {
-                messages: batch.messages(),
-                bytes: batch.bytes(),
-            });
+            pipe.release(Load::of(&batch));
             while let Some(first) = batch.peek() {
                 let result = match Subscription::read(first) {
                     Some(Subscription {

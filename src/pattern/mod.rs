@@ -53,6 +53,22 @@ pub(crate) struct Departure {
     pub(crate) reason: DisconnectReason,
 }
 
+impl Departure {
+    /// The end of a connection that leaves nothing to be sent elsewhere.
+    pub(crate) const fn with_nothing_left(keeps_outbound: bool, reason: DisconnectReason) -> Self {
+        Self {
+            unwritten: Vec::new(),
+            keeps_outbound,
+            reason,
+        }
+    }
+
+    /// How many messages would have to go elsewhere.
+    pub(crate) fn unwritten_messages(&self) -> usize {
+        self.unwritten.iter().map(Batch::messages).sum()
+    }
+}
+
 /// What a socket type does with the ends of its peers' pipes.
 pub(crate) trait Pattern: fmt::Debug + Send + Sync {
     /// Whether messages may be queued for a peer that is not connected yet.

@@ -111,7 +111,7 @@ impl Pattern for Replies {
     fn detach(&self, id: PeerId, departure: Departure) -> usize {
         self.peers.lock().remove(&id);
         self.inbox.sweep(id);
-        departure.unwritten.iter().map(Batch::messages).sum()
+        departure.unwritten_messages()
     }
 
     fn forget(&self, id: PeerId) {

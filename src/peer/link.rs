@@ -186,11 +186,7 @@ pub(crate) fn join(bound: &Bound, caller: &Arc<Caller>) {
     // Whoever disconnects does not see a link that is just being made.
     if !client_admits || caller.is_over() {
         let (id, reason) = (link.client.id, DisconnectReason::Closed);
-        let departure = Departure {
-            unwritten: Vec::new(),
-            keeps_outbound: caller.standing.is_some(),
-            reason: reason.clone(),
-        };
+        let departure = Departure::with_nothing_left(caller.standing.is_some(), reason.clone());
         let end = LinkEnd {
             link,
             is_client: true,

@@ -42,7 +42,7 @@ impl Feed {
     /// full pipe is told when half of it has drained.
     #[inline]
     pub(crate) fn push(&mut self, envelope: &[u8], message: &Message) -> Result<(), PushError> {
-        if self.credit.messages == 0 || self.credit.bytes == 0 {
+        if self.credit.is_no_room() {
             self.credit = self.pipe.accept(&mut self.staged)?;
         }
         // Before the pipe may say anew what it has room for.
@@ -52,11 +52,8 @@ impl Feed {
     }
 
     /// Something has become of the pipe: it is asked before it is given more.
-    pub(crate) const fn distrust(&mut self) {
-        self.credit = Load {
-            messages: 0,
-            bytes: 0,
-        };
+    pub(crate) fn distrust(&mut self) {
+        self.credit = Load::default();
     }
 
     /// Fills a place that was reserved with [`reserve`](Self::reserve). The place itself is to be
@@ -92,7 +89,7 @@ impl Feed {
         // that is closed leaves it here, for `into_staged`.
         match self.pipe.accept(&mut self.staged) {
             Ok(credit) => self.credit = credit,
-            Err(_) => self.credit = Load::default(),
+            Err(_) => self.distrust(),
         }
     }
 
@@ -102,7 +99,7 @@ impl Feed {
         if !self.staged.is_empty() {
             batches.push(std::mem::take(&mut self.staged));
         }
-        self.credit = Load::default();
+        self.distrust();
         batches
     }
 

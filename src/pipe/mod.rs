@@ -197,22 +197,16 @@ impl Pipe {
 
     /// Part of what was taken is used up.
     pub(crate) fn release(&self, load: Load) {
-        let mut state = self.state.lock();
-        let wake = state.release(load);
-        drop(state);
-        perform(wake);
+        release_from(self.state.lock(), load);
     }
 
     /// As [`release`](Self::release), for a consumer whose tenure may have ended: then nothing of
     /// what it took counts any more.
     pub(crate) fn release_in(&self, tenure: Tenure, load: Load) {
-        let mut state = self.state.lock();
-        if state.tenure != tenure {
-            return;
+        let state = self.state.lock();
+        if state.tenure == tenure {
+            release_from(state, load);
         }
-        let wake = state.release(load);
-        drop(state);
-        perform(wake);
     }
 
     /// Puts back, in front, what was taken and could not be delivered.
@@ -272,13 +266,8 @@ impl Pipe {
     pub(crate) fn drain(&self) -> Vec<Batch> {
         let mut state = self.state.lock();
         let batches: Vec<Batch> = state.queue.drain(..).collect();
-        let load = batches.iter().fold(Load::default(), |sum, batch| Load {
-            messages: sum.messages + batch.messages(),
-            bytes: sum.bytes + batch.bytes(),
-        });
-        let wake = state.release(load);
-        drop(state);
-        perform(wake);
+        let load = Load::of_all(&batches);
+        release_from(state, load);
         batches
     }
 
@@ -309,6 +298,12 @@ impl Pipe {
         let mut state = self.state.lock();
         state.passed.dropped = state.passed.dropped.saturating_add(messages);
     }
+}
+
+fn release_from(mut state: MutexGuard<'_, State>, load: Load) {
+    let wake = state.release(load);
+    drop(state);
+    perform(wake);
 }
 
 fn perform(wake: Option<wake::Wake>) {

@@ -125,10 +125,7 @@ impl Pipe {
         let wake = if chunk.bytes() < COPY_CHUNK {
             state.append(|batch| batch.append(&chunk))
         } else {
-            state.count(Load {
-                messages: chunk.messages(),
-                bytes: chunk.bytes(),
-            });
+            state.count(Load::of(&chunk));
             state.queue.push_back(chunk);
             state.tell_consumer()
         };
@@ -144,7 +141,7 @@ impl Pipe {
             return Poll::Ready(Err(reason.clone()));
         }
         let room = state.room();
-        if room.messages == 0 || room.bytes == 0 {
+        if room.is_no_room() {
             state.producer.wait_as(cx.waker());
             return Poll::Pending;
         }

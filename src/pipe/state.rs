@@ -74,8 +74,7 @@ impl State {
         if self.closed.is_some() {
             return Err(PushError::Closed);
         }
-        let room = self.room();
-        if room.messages == 0 || room.bytes == 0 {
+        if self.room().is_no_room() {
             self.producer.wait();
             return Err(PushError::Full);
         }
@@ -202,10 +201,7 @@ impl State {
         let consumer = self.consumer.told(Signal::Readable);
         self.consumer.leave();
         self.tenure.0 = self.tenure.0.wrapping_add(1);
-        self.used = self.queue.iter().fold(Load::default(), |sum, batch| Load {
-            messages: sum.messages + batch.messages(),
-            bytes: sum.bytes + batch.bytes(),
-        });
+        self.used = Load::of_all(&self.queue);
         [consumer, self.drained()]
     }
 

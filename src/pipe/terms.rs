@@ -18,6 +18,23 @@ impl Load {
             bytes: batch.bytes(),
         }
     }
+
+    /// What several batches hold together.
+    pub(super) fn of_all<'a>(batches: impl IntoIterator<Item = &'a Batch>) -> Self {
+        batches
+            .into_iter()
+            .map(Self::of)
+            .fold(Self::default(), |sum, load| Self {
+                messages: sum.messages + load.messages,
+                bytes: sum.bytes + load.bytes,
+            })
+    }
+
+    /// As room: whether nothing fits, because either bound has been reached.
+    #[inline]
+    pub(super) const fn is_no_room(&self) -> bool {
+        self.messages == 0 || self.bytes == 0
+    }
 }
 
 /// Why a pipe takes no more.

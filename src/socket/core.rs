@@ -104,17 +104,11 @@ impl Core {
                 _ => DisconnectReason::Closed,
             };
             self.pattern.forget(id);
-            let keeps_outbound = newcomer.standing;
-            if keeps_outbound {
+            if newcomer.standing {
                 // What is sent from here on is for whoever comes next.
                 newcomer.pipes.outbound.leave();
             }
-            let unwritten = Vec::new();
-            let departure = Departure {
-                unwritten,
-                keeps_outbound,
-                reason: reason.clone(),
-            };
+            let departure = Departure::with_nothing_left(newcomer.standing, reason.clone());
             return link.hang_up(reason, || self.depart(id, departure));
         }
         // The session watches both pipes; the one that outlives it must stay open.

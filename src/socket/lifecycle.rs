@@ -14,6 +14,7 @@ use crate::endpoint::Endpoint;
 use crate::error::BindError;
 use crate::error::{ConnectError, UnknownEndpoint};
 use crate::event::{DisconnectReason, Event};
+use crate::pattern::Departure;
 use crate::peer::acceptor::{self, Spawn};
 #[cfg(feature = "inproc")]
 use crate::peer::link::{self, Bound, Caller};
@@ -286,11 +287,7 @@ impl Core {
             self.say_goodbye(peer);
         }
         for standing in gone.iter().filter_map(|attached| attached.standing()) {
-            let departure = crate::pattern::Departure {
-                unwritten: Vec::new(),
-                keeps_outbound: false,
-                reason: DisconnectReason::Closed,
-            };
+            let departure = Departure::with_nothing_left(false, DisconnectReason::Closed);
             self.pattern.detach(standing.id, departure);
         }
         self.halt_after_linger(gone, peers);
@@ -312,11 +309,7 @@ impl Core {
         #[cfg(feature = "inproc")]
         if let Some(link) = &peer.link {
             // What is in the pipe is with the peer already.
-            let departure = crate::pattern::Departure {
-                unwritten: Vec::new(),
-                keeps_outbound: peer.standing,
-                reason: DisconnectReason::Closed,
-            };
+            let departure = Departure::with_nothing_left(peer.standing, DisconnectReason::Closed);
             link.hang_up(DisconnectReason::Closed, || {
                 self.depart(peer.id, departure);
             });

@@ -214,11 +214,7 @@ impl Pattern for Publish {
 
     fn detach(&self, id: PeerId, departure: Departure) -> usize {
         self.0.detach(id);
-        departure
-            .unwritten
-            .iter()
-            .map(crate::wire::batch::Batch::messages)
-            .sum()
+        departure.unwritten_messages()
     }
 
     fn forget(&self, _: PeerId) {}
