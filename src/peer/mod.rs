@@ -39,7 +39,7 @@ pub(crate) trait Hub: fmt::Debug + Send + Sync {
     fn next_peer_id(&self) -> PeerId;
 
     /// A peer whose handshake is complete takes part from now on; `false` when the socket is
-    /// closing. Until then no pattern knows of the peer.
+    /// closing or the endpoint has been taken away. Until then no pattern knows of the peer.
     fn admit(&self, newcomer: Newcomer) -> bool;
 
     /// The connection to an admitted peer has ended.

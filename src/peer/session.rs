@@ -57,22 +57,7 @@ pub(crate) async fn run(
     let mut connection = Connection::new(local(&**hub));
     let peer = match handshake(hub, &mut read, &write, &mut connection, stop).await {
         Ok(peer) => peer,
-        Err(reason) => {
-            let Place {
-                endpoint,
-                address: peer,
-                ..
-            } = place;
-            hub.tell(Event::HandshakeFailed {
-                endpoint,
-                peer,
-                reason: reason.clone(),
-            });
-            return Outcome {
-                lasted: None,
-                reason,
-            };
-        }
+        Err(reason) => return fail(&**hub, place, reason),
     };
     ready();
     let newcomer = newcomer(&**hub, &place, peer);
@@ -84,16 +69,9 @@ pub(crate) async fn run(
         identity: newcomer.identity.clone(),
     };
     if !hub.admit(newcomer) {
-        return Outcome {
-            lasted: None,
-            reason: DisconnectReason::Closed,
-        };
+        return fail(&**hub, place, DisconnectReason::Closed);
     }
     hub.tell(ready_event);
-    if *stop.borrow() != Stop::Run && place.standing.is_none() {
-        // Its endpoint was taken away during the handshake, by somebody who did not see it.
-        pipes.outbound.close(CloseReason::Now);
-    }
     let since = Instant::now();
     let mut traffic = Traffic::new(read, write, connection, pipes.clone());
     let reason = poll_fn(|cx| traffic.poll(cx)).await;
@@ -102,6 +80,19 @@ pub(crate) async fn run(
     hub.depart(id, departure);
     Outcome {
         lasted: Some(since.elapsed()),
+        reason,
+    }
+}
+
+/// Ends a connection through which no message has passed.
+fn fail(hub: &dyn Hub, place: Place, reason: DisconnectReason) -> Outcome {
+    hub.tell(Event::HandshakeFailed {
+        endpoint: place.endpoint,
+        peer: place.address,
+        reason: reason.clone(),
+    });
+    Outcome {
+        lasted: None,
         reason,
     }
 }

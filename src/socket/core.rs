@@ -265,9 +265,11 @@ impl Hub for Core {
             let linked = newcomer.link.is_some();
             #[cfg(not(feature = "inproc"))]
             let linked = false;
-            // A dialer may still bring what is queued to its peer; a link would have nobody to
-            // end it.
-            if state.closing && (linked || !standing) {
+            // A dialer may still bring what is queued to its peer. Anybody else would have nobody to
+            // end it: whoever takes the endpoint away has looked for its peers already.
+            let endpoint = &newcomer.endpoint;
+            let is_known = state.endpoints.iter().any(|known| known.is_at(endpoint));
+            if (state.closing || !is_known) && (linked || !standing) {
                 return false;
             }
             state.totals.connections = state.totals.connections.saturating_add(1);

@@ -75,6 +75,11 @@ impl Attached {
         }
     }
 
+    /// Whether connections of this endpoint belong to it.
+    pub(super) fn is_at(&self, endpoint: &Endpoint) -> bool {
+        self.endpoint == *endpoint
+    }
+
     const fn is_bound(&self) -> bool {
         match &self.kind {
             Kind::Listener { .. } => true,
@@ -298,7 +303,7 @@ impl Core {
         let state = self.state.lock();
         let peers = state.peers.values().map(|peer| &peer.newcomer);
         peers
-            .filter(|peer| gone.iter().any(|gone| gone.endpoint == peer.endpoint))
+            .filter(|peer| gone.iter().any(|gone| gone.is_at(&peer.endpoint)))
             .cloned()
             .collect()
     }

@@ -247,6 +247,23 @@ async fn the_events_end(transport: Transport) {
 }
 
 /// A peer that reads late: closing waits for it.
+/// The socket closes as soon as its first peer is there, while that peer's session has hardly
+/// begun: on the thread of the test, so that nothing delays the close.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn close_sends_what_a_newcomer_was_given() {
+    for transport in Transport::ALL {
+        for _ in 0..200 {
+            let push = PushSocket::new();
+            let endpoint = push.bind(transport.anywhere()).await.unwrap();
+            let pull = PullSocket::new();
+            pull.connect(&endpoint).unwrap();
+            soon(push.send("x")).await.unwrap();
+            assert_eq!(soon(push.close()).await.unsent, 0);
+            assert_eq!(soon(pull.recv()).await.unwrap().text(), "x");
+        }
+    }
+}
+
 #[tokio::test]
 async fn close_waits_for_a_slow_reader() {
     const MESSAGES: usize = 200;
