@@ -167,10 +167,11 @@ pub use socket::builder::SocketBuilder;
 pub use socket::context::Context;
 pub use socket::events::Events;
 pub use socket::pub_sub::{PubSocket, PublishSink, SubSocket};
-pub use socket::push_pull::{MessageSink, PullSocket, PushSocket, SendPermit};
+pub use socket::push_pull::{PullSocket, PushSocket};
 pub use socket::recv::MessageStream;
 pub use socket::rep::{RepSocket, Reply, Request};
 pub use socket::req::ReqSocket;
+pub use socket::send::{MessageSink, SendPermit};
 pub use socket::stats::{CloseReport, Flow, PeerStats, SocketStats};
 pub use socket_type::{SocketType, UnknownSocketType};
 

@@ -16,4 +16,5 @@ pub(crate) mod push_pull;
 pub(crate) mod recv;
 pub(crate) mod rep;
 pub(crate) mod req;
+pub(crate) mod send;
 pub(crate) mod stats;
