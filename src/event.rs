@@ -97,7 +97,8 @@ pub enum Event {
         /// Why.
         reason: DisconnectReason,
         /// Messages that were queued for this peer and are lost with it. What a connecting socket
-        /// keeps for the next connection, or gives to another peer, is not among them.
+        /// keeps for the next connection, or gives to another peer, is not among them. What peers
+        /// that had left before had sent, and had to make room unread for what this one left, is.
         dropped: u64,
     },
     /// After a connection ended, the next attempt is due. libzmq: `ZMQ_EVENT_CONNECT_RETRIED`.

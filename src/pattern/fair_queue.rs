@@ -2,12 +2,13 @@
 //!
 //! RFC 30 "The PULL Socket Type", RFC 28 and 29 for REP and SUB: "fair-queue". A peer with nothing
 //! queued leaves the round until its pipe signals; a peer that is gone stays in it until what it
-//! sent has been read.
+//! sent has been read, or until it has to make room for what others left ([`Departed`]).
 
 use std::collections::VecDeque;
 use std::task::{Context, Poll};
 
 use super::PeerId;
+use super::departed::{Departed, Place};
 use super::line::Line;
 use super::slots::Slots;
 use crate::pipe::sync::{Arc, Mutex};
@@ -27,6 +28,7 @@ struct State {
     peers: Slots<Peer>,
     /// Peers that may have something, the next to be served in front.
     round: VecDeque<Token>,
+    departed: Departed,
 }
 
 #[derive(Debug)]
@@ -42,6 +44,8 @@ struct Peer {
     /// How few messages are left in the batch when the pipe is told of the others.
     release_at: usize,
     in_round: bool,
+    /// Its place among those that have left, once it has.
+    departed: Option<Place>,
 }
 
 /// What a look at the queue gives.
@@ -67,6 +71,7 @@ impl FairQueue {
             held: Load::default(),
             release_at: 0,
             in_round: false,
+            departed: None,
         });
         let listener: Arc<dyn Listener> = Arc::clone(self) as Arc<dyn Listener>;
         let tenure = pipe.consume_for(listener, token);
@@ -97,9 +102,12 @@ impl FairQueue {
     }
 
     /// The connection to a peer has ended. One that left nothing to read is forgotten at once, since
-    /// it may be long until somebody receives, and strangers may come and go in the meantime.
-    pub(crate) fn sweep(&self, id: PeerId) {
-        let mut state = self.state.lock();
+    /// it may be long until somebody receives, and strangers may come and go in the meantime. What
+    /// they leave is bounded in all: returned is how many messages had to go for it.
+    pub(crate) fn sweep(&self, id: PeerId) -> usize {
+        let mut dropped = 0;
+        let mut guard = self.state.lock();
+        let state = &mut *guard;
         state.collect(&self.line);
         let peers = state.peers.iter();
         let tokens: Vec<Token> = peers
@@ -111,21 +119,29 @@ impl FairQueue {
                 continue;
             };
             if peer.batch.is_empty() && matches!(peer.refill(), Refill::Over) {
-                state.peers.remove(token);
-                state.round.retain(|&other| other != token);
-            } else if !peer.in_round {
+                state.remove(token);
+                continue;
+            }
+            let (rest, capacity) = (peer.rest(), peer.pipe.capacity());
+            if !peer.in_round {
                 peer.in_round = true;
                 state.round.push_back(token);
             }
+            if peer.departed.is_none() {
+                peer.departed = Some(state.departed.add(token, rest));
+            }
+            while let Some(oldest) = state.departed.surplus(capacity) {
+                dropped += state.remove(oldest);
+            }
         }
+        dropped
     }
 
     /// Drops a peer together with everything of its that has not been read.
     pub(crate) fn forget(&self, id: PeerId) {
         let mut state = self.state.lock();
         while let Some(token) = state.peers.find(|peer| peer.id == id) {
-            state.peers.remove(token);
-            state.round.retain(|&other| other != token);
+            state.remove(token);
         }
     }
 
@@ -187,6 +203,7 @@ impl FairQueue {
         let mut state = self.state.lock();
         let peers = std::mem::take(&mut state.peers);
         state.round.clear();
+        state.departed = Departed::default();
         drop(state);
         drop(peers);
     }
@@ -200,6 +217,18 @@ impl Listener for FairQueue {
 }
 
 impl State {
+    /// Forgets a peer; returns how many of its messages had not been read.
+    fn remove(&mut self, token: Token) -> usize {
+        self.round.retain(|&other| other != token);
+        let Some(peer) = self.peers.remove(token) else {
+            return 0;
+        };
+        if let Some(place) = peer.departed {
+            self.departed.remove(place);
+        }
+        peer.rest().messages
+    }
+
     /// Takes peers that signalled back into the round.
     #[inline]
     fn collect(&mut self, line: &Line) {
@@ -230,7 +259,11 @@ impl State {
             };
             if peer.batch.is_empty() {
                 match peer.refill() {
-                    Refill::Some => {}
+                    Refill::Some => {
+                        if let Some(place) = peer.departed {
+                            self.departed.set(place, peer.rest());
+                        }
+                    }
                     Refill::None => {
                         peer.in_round = false;
                         self.round.pop_front();
@@ -238,6 +271,9 @@ impl State {
                     }
                     Refill::Over => {
                         self.round.pop_front();
+                        if let Some(place) = peer.departed {
+                            self.departed.remove(place);
+                        }
                         self.peers.remove(token);
                         continue;
                     }
@@ -277,6 +313,16 @@ impl Drop for Peer {
 }
 
 impl Peer {
+    /// What it has sent and nobody has read.
+    fn rest(&self) -> Load {
+        let queued = self.tenure.map(|tenure| self.pipe.queued_in(tenure));
+        let (taken, queued) = (Load::of(&self.batch), queued.unwrap_or_default());
+        Load {
+            messages: taken.messages.saturating_add(queued.messages),
+            bytes: taken.bytes.saturating_add(queued.bytes),
+        }
+    }
+
     fn refill(&mut self) -> Refill {
         self.release();
         let Some(tenure) = self.tenure else {

@@ -15,6 +15,7 @@
 //! Lock order: the pattern's state, then its line, or one pipe. Nothing is called under a line's
 //! lock, and a pipe's signals arrive with no pipe locked.
 
+mod departed;
 pub(crate) mod envelope;
 pub(crate) mod fair_queue;
 pub(crate) mod fan_out;

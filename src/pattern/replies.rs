@@ -110,8 +110,7 @@ impl Pattern for Replies {
 
     fn detach(&self, id: PeerId, departure: Departure) -> usize {
         self.peers.lock().remove(&id);
-        self.inbox.sweep(id);
-        departure.unwritten_messages()
+        self.inbox.sweep(id) + departure.unwritten_messages()
     }
 
     fn forget(&self, id: PeerId) {

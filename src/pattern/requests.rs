@@ -374,7 +374,7 @@ impl Pattern for Requests {
                 dropped = unwritten.iter().map(Batch::messages).sum();
             }
         }
-        self.inbox.sweep(id);
+        dropped += self.inbox.sweep(id);
         drop(state);
         self.turns.wake_all();
         self.inbox.nudge();

@@ -282,6 +282,20 @@ impl Pipe {
         perform(wake);
     }
 
+    /// What is queued for a consumer whose tenure may have ended: then nothing is.
+    pub(crate) fn queued_in(&self, tenure: Tenure) -> Load {
+        let state = self.state.lock();
+        if state.tenure == tenure {
+            Load::of_all(&state.queue)
+        } else {
+            Load::default()
+        }
+    }
+
+    pub(crate) fn capacity(&self) -> Capacity {
+        self.state.lock().capacity
+    }
+
     /// What is queued, or taken and not released.
     pub(crate) fn load(&self) -> Load {
         self.state.lock().used

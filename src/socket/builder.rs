@@ -202,6 +202,10 @@ impl<S: Receives> SocketBuilder<S> {
     /// The most bytes from one peer that wait to be read, frame headers included; zero means no
     /// limit. One message larger than this still passes. Default 64 MiB. libzmq has no such
     /// limit.
+    ///
+    /// What peers have sent is kept when they leave. All that have left may keep as much together
+    /// as one peer may, and at most 32,768 messages or [`recv_hwm`](Self::recv_hwm) if that is
+    /// more. Beyond it, what the first of them left is dropped and counted.
     pub fn recv_hwm_bytes(mut self, bytes: usize) -> Self {
         self.options.recv.bytes = Capacity::from_marks(0, bytes).bytes;
         self

@@ -315,8 +315,7 @@ impl Pattern for Subscribe {
         if let Some(interest) = &self.0.interest {
             interest.detach(id);
         }
-        self.0.queue.sweep(id);
-        0
+        self.0.queue.sweep(id)
     }
 
     fn forget(&self, id: PeerId) {

@@ -138,8 +138,7 @@ impl Pattern for Pull {
     }
 
     fn detach(&self, id: PeerId, _: Departure) -> usize {
-        self.0.queue.sweep(id);
-        0
+        self.0.queue.sweep(id)
     }
 
     #[cfg(feature = "inproc")]

@@ -1,10 +1,12 @@
 //! How many messages fit between two sockets. Over the network the kernel's buffers come on top, so
 //! the exact figures are those of inproc.
 
-use wirelark::{PubSocket, PullSocket, PushSocket, SocketBuilder, SubSocket, TrySendError};
+use wirelark::{Event, PubSocket, PullSocket, PushSocket, SocketBuilder, SubSocket, TrySendError};
 
-use crate::kit::{assert_matches, soon};
-use crate::transport::Transport;
+use crate::kit::{assert_matches, soon, wait_for};
+use crate::transport::{Transport, on_every_transport};
+
+on_every_transport!(peers_that_left_keep_no_more_than_one_that_stays);
 
 /// How many messages go in before there is no room, and that as many come out.
 async fn fits(
@@ -131,4 +133,39 @@ async fn a_publisher_drops_for_a_full_subscriber() {
     // There is room again.
     publisher.try_send("later").unwrap();
     assert_eq!(soon(slow.recv()).await.unwrap().text(), "later");
+}
+
+/// Who sends, leaves and comes back as somebody else fills no memory; what had to go is told.
+async fn peers_that_left_keep_no_more_than_one_that_stays(transport: Transport) {
+    const PEERS: usize = 20;
+    let pull = PullSocket::builder().recv_hwm_bytes(2_000).build();
+    let mut events = pull.events();
+    let endpoint = pull.bind(transport.anywhere()).await.unwrap();
+    let mut dropped = 0;
+    for number in 0..PEERS {
+        let push = PushSocket::builder().send_hwm_bytes(2_000).build();
+        push.connect(&endpoint).unwrap();
+        let mut message = vec![0; 1_000];
+        message[0] = number as u8;
+        soon(push.send(message)).await.unwrap();
+        assert_eq!(soon(push.close()).await.unsent, 0);
+        let gone = wait_for(&mut events, |event| {
+            matches!(event, Event::Disconnected { .. })
+        })
+        .await;
+        match gone {
+            Event::Disconnected { dropped: now, .. } => dropped += now as usize,
+            other => panic!("{other:?}"),
+        }
+    }
+    assert_eq!(pull.stats().dropped, dropped as u64);
+    let mut rest = Vec::new();
+    while let Ok(message) = pull.try_recv() {
+        rest.push(usize::from(message.first()[0]));
+    }
+    // A pipe within a process has both sides' marks.
+    assert!((1..=4).contains(&rest.len()), "{rest:?}");
+    let last: Vec<usize> = (PEERS - rest.len()..PEERS).collect();
+    assert_eq!(rest, last, "the first that left had to go");
+    assert_eq!(dropped, PEERS - rest.len());
 }

@@ -6,6 +6,7 @@ use proptest::prelude::*;
 
 use super::pipe;
 use crate::message::Message;
+use crate::options::Capacity;
 use crate::pattern::PeerId;
 use crate::pattern::fair_queue::{FairQueue, Next};
 use crate::pipe::sync::Arc;
@@ -133,4 +134,37 @@ fn nothing_is_kept_of_peers_that_come_and_go_while_nobody_receives() {
     assert_eq!(next, Next::Message(Message::from("kept")));
     assert_eq!(queue.try_next(|_, batch| batch.pop()), Next::Empty);
     assert_eq!(Arc::strong_count(&busy), 1);
+}
+
+/// Whoever comes back as somebody else each time leaves no more than a peer that stays.
+#[test]
+fn peers_that_left_keep_no_more_than_one_that_stays() {
+    const SIZE: usize = 1_000;
+    let queue = Arc::new(FairQueue::default());
+    let capacity = Capacity {
+        messages: CAPACITY,
+        bytes: 3 * SIZE,
+    };
+    let mut dropped = 0;
+    for id in 0..1_000 {
+        let pipe = Pipe::new(capacity, 256);
+        queue.attach(PeerId(id), Arc::clone(&pipe));
+        let message = Message::from([id.to_string().into_bytes(), vec![0; SIZE / 2]]);
+        for _ in 0..2 {
+            pipe.push(&[], &message).unwrap();
+        }
+        if id == 990 {
+            // Somebody reads, but not much: what is half read counts for what is left of it.
+            let _ = queue.try_next(|_, batch| batch.pop());
+        }
+        pipe.close(CloseReason::Lost);
+        dropped += queue.sweep(PeerId(id));
+    }
+    let mut rest = Vec::new();
+    while let Next::Message((id, _)) = queue.try_next(|id, batch| Some((id.0, batch.pop()?))) {
+        rest.push(id);
+    }
+    // In turn, and the last ones in the order in which they left.
+    assert_eq!(rest, [998, 999, 998, 999]);
+    assert_eq!(rest.len() + dropped, 2 * 1_000 - 1);
 }
