@@ -5,14 +5,13 @@
 
 use std::fmt;
 use std::io;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
-
 use crate::endpoint::{Endpoint, PeerAddress};
 use crate::fault::PeerFault;
-use crate::socket_type::SocketType;
+use crate::peer_handle::Peer;
 
 /// Something that happened to an endpoint or a connection of a socket.
 ///
@@ -32,7 +31,9 @@ pub enum Event {
         /// The bound endpoint.
         endpoint: Endpoint,
         /// Where the connection comes from.
-        peer: PeerAddress,
+        address: PeerAddress,
+        /// Where it arrived; none over ipc.
+        local_address: Option<SocketAddr>,
     },
     /// The operating system would not hand over a connection, as when no file descriptor is free.
     /// The listener tries again. libzmq: `ZMQ_EVENT_ACCEPT_FAILED`.
@@ -51,7 +52,9 @@ pub enum Event {
         /// The endpoint as it was given.
         endpoint: Endpoint,
         /// The address that answered.
-        peer: PeerAddress,
+        address: PeerAddress,
+        /// Where it was called from; none over ipc.
+        local_address: Option<SocketAddr>,
     },
     /// No connection could be made. The next attempt follows. libzmq: `ZMQ_EVENT_CLOSED` and
     /// `ZMQ_EVENT_CONNECT_RETRIED`.
@@ -67,14 +70,8 @@ pub enum Event {
     /// The handshake is complete: messages can pass. libzmq: `ZMQ_EVENT_HANDSHAKE_SUCCEEDED`.
     #[non_exhaustive]
     Ready {
-        /// The endpoint, as it was given to connect or resolved by bind.
-        endpoint: Endpoint,
-        /// The peer's address.
-        peer: PeerAddress,
-        /// The peer's socket type.
-        socket_type: SocketType,
-        /// The identity that the peer claims; empty when it gives none.
-        identity: Bytes,
+        /// Endpoint and addresses, and what the peer says of itself.
+        peer: Peer,
     },
     /// A connection ended before its handshake was complete. libzmq:
     /// `ZMQ_EVENT_HANDSHAKE_FAILED_*`.
@@ -83,17 +80,17 @@ pub enum Event {
         /// The endpoint, as it was given to connect or resolved by bind.
         endpoint: Endpoint,
         /// The peer's address.
-        peer: PeerAddress,
+        address: PeerAddress,
+        /// This side's address; none over ipc and inproc.
+        local_address: Option<SocketAddr>,
         /// Why.
         reason: DisconnectReason,
     },
     /// A connection over which messages could pass has ended. libzmq: `ZMQ_EVENT_DISCONNECTED`.
     #[non_exhaustive]
     Disconnected {
-        /// The endpoint, as it was given to connect or resolved by bind.
-        endpoint: Endpoint,
-        /// The peer's address.
-        peer: PeerAddress,
+        /// As in [`Ready`](Self::Ready).
+        peer: Peer,
         /// Why.
         reason: DisconnectReason,
         /// Messages that were queued for this peer and are lost with it. What a connecting socket
@@ -122,6 +119,36 @@ pub enum Event {
         /// How many.
         missed: u64,
     },
+}
+
+impl Event {
+    /// The endpoint that it is about, as given to connect or resolved by bind; none where a reader
+    /// [lagged](Self::Lagged).
+    pub fn endpoint(&self) -> Option<&Endpoint> {
+        match self {
+            Self::Listening { endpoint }
+            | Self::Accepted { endpoint, .. }
+            | Self::AcceptFailed { endpoint, .. }
+            | Self::Connected { endpoint, .. }
+            | Self::ConnectFailed { endpoint, .. }
+            | Self::HandshakeFailed { endpoint, .. }
+            | Self::Redialing { endpoint, .. }
+            | Self::Closed { endpoint } => Some(endpoint),
+            Self::Ready { peer } | Self::Disconnected { peer, .. } => Some(peer.endpoint()),
+            Self::Lagged { .. } => None,
+        }
+    }
+
+    /// The address of the peer that it is about, where there is one.
+    pub fn address(&self) -> Option<&PeerAddress> {
+        match self {
+            Self::Accepted { address, .. }
+            | Self::Connected { address, .. }
+            | Self::HandshakeFailed { address, .. } => Some(address),
+            Self::Ready { peer } | Self::Disconnected { peer, .. } => Some(peer.address()),
+            _ => None,
+        }
+    }
 }
 
 /// Why a connection ended.

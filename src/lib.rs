@@ -141,6 +141,7 @@ mod message;
 mod options;
 mod pattern;
 mod peer;
+mod peer_handle;
 mod pipe;
 mod socket;
 mod socket_type;
@@ -162,7 +163,8 @@ pub use error::{
 pub use event::{DisconnectReason, Event};
 pub use fault::{Incompatible, PeerFault, ProtocolError};
 pub use message::{Frames, IntoFrame, Message};
-pub use options::{Identity, IdentityError, KeepAlive};
+pub use options::{Identity, IdentityError, KeepAlive, MetadataError};
+pub use peer_handle::{Claims, Peer};
 pub use socket::builder::SocketBuilder;
 pub use socket::context::Context;
 pub use socket::events::Events;

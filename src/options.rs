@@ -5,6 +5,11 @@ use std::time::Duration;
 use bytes::Bytes;
 use thiserror::Error;
 
+pub(crate) use metadata::Metadata;
+pub use metadata::MetadataError;
+
+mod metadata;
+
 /// Everything that can be chosen for a socket. The builder sets it; defaults are here.
 #[derive(Clone, Debug)]
 pub(crate) struct Options {
@@ -19,6 +24,8 @@ pub(crate) struct Options {
     pub(crate) max_message_size: usize,
     pub(crate) max_frames: usize,
     pub(crate) identity: Bytes,
+    /// Told to every peer.
+    pub(crate) metadata: Metadata,
     pub(crate) transport: TransportOptions,
 }
 
@@ -50,6 +57,7 @@ impl Default for Options {
             max_message_size: MAX_MESSAGE_SIZE,
             max_frames: MAX_FRAMES,
             identity: Bytes::new(),
+            metadata: Metadata::default(),
             transport: TransportOptions {
                 keep_alive: Some(KeepAlive::default()),
                 ..TransportOptions::default()

@@ -20,6 +20,7 @@ const WORDS: &[&str] = &[
     "fault",
     "message",
     "options",
+    "peer_handle",
     "socket_type",
 ];
 

@@ -165,6 +165,10 @@ async fn recv_loses_nothing() {
         for _ in 0..MESSAGES / 2 {
             received.extend(drop_after(polls, pull.recv()).await.map(Result::unwrap));
         }
+        for _ in 0..MESSAGES / 4 {
+            let with_peer = drop_after(polls, pull.recv_from()).await;
+            received.extend(with_peer.map(|received| received.unwrap().1));
+        }
         while received.len() < MESSAGES {
             received.push(within(pull.recv()).await.unwrap());
         }

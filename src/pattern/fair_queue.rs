@@ -11,6 +11,7 @@ use super::PeerId;
 use super::departed::{Departed, Place};
 use super::line::Line;
 use super::slots::Slots;
+use crate::peer_handle::Peer as Handle;
 use crate::pipe::sync::{Arc, Mutex};
 use crate::pipe::wake::{Listener, Signal, Ticket, Token};
 use crate::pipe::{Load, Pipe, Take, Tenure};
@@ -34,6 +35,8 @@ struct State {
 #[derive(Debug)]
 struct Peer {
     id: PeerId,
+    /// Who it is, for whoever asks along with a message.
+    handle: Handle,
     pipe: Arc<Pipe>,
     /// None until the pipe knows us.
     tenure: Option<Tenure>,
@@ -58,13 +61,14 @@ pub(crate) enum Next<T> {
 
 impl FairQueue {
     /// Takes part in the round from now on.
-    pub(crate) fn attach(self: &Arc<Self>, id: PeerId, pipe: Arc<Pipe>) {
+    pub(crate) fn attach(self: &Arc<Self>, id: PeerId, handle: &Handle, pipe: Arc<Pipe>) {
         let mut state = self.state.lock();
         if self.line.is_closed() {
             return;
         }
         let token = state.peers.insert(Peer {
             id,
+            handle: handle.clone(),
             pipe: Arc::clone(&pipe),
             tenure: None,
             batch: Batch::default(),
@@ -148,7 +152,7 @@ impl FairQueue {
     /// Drops everything that waits to be read.
     pub(crate) fn discard_all(&self) {
         let mut state = self.state.lock();
-        let discard = |_, batch: &mut Batch| {
+        let discard = |_, _: &Handle, batch: &mut Batch| {
             batch.skip();
             Some(())
         };
@@ -158,7 +162,19 @@ impl FairQueue {
     /// Has `read` take the next message out of its batch. What it makes nothing of is gone, and the
     /// one after that is tried.
     #[inline]
-    pub(crate) fn try_next<T>(&self, read: impl FnMut(PeerId, &mut Batch) -> Option<T>) -> Next<T> {
+    pub(crate) fn try_next<T>(
+        &self,
+        mut read: impl FnMut(PeerId, &mut Batch) -> Option<T>,
+    ) -> Next<T> {
+        self.try_next_from(|id, _, batch| read(id, batch))
+    }
+
+    /// As [`try_next`](Self::try_next), for a reader that wants to know from whom.
+    #[inline]
+    pub(crate) fn try_next_from<T>(
+        &self,
+        read: impl FnMut(PeerId, &Handle, &mut Batch) -> Option<T>,
+    ) -> Next<T> {
         self.state.lock().next(&self.line, read)
     }
 
@@ -170,6 +186,17 @@ impl FairQueue {
         cx: &mut Context<'_>,
         ticket: &mut Ticket,
         mut read: impl FnMut(PeerId, &mut Batch) -> Option<T>,
+    ) -> Poll<Option<T>> {
+        self.poll_next_from(cx, ticket, |id, _, batch| read(id, batch))
+    }
+
+    /// As [`poll_next`](Self::poll_next), for a reader that wants to know from whom.
+    #[inline]
+    pub(crate) fn poll_next_from<T>(
+        &self,
+        cx: &mut Context<'_>,
+        ticket: &mut Ticket,
+        mut read: impl FnMut(PeerId, &Handle, &mut Batch) -> Option<T>,
     ) -> Poll<Option<T>> {
         let mut state = self.state.lock();
         loop {
@@ -246,7 +273,7 @@ impl State {
     fn next<T>(
         &mut self,
         line: &Line,
-        mut read: impl FnMut(PeerId, &mut Batch) -> Option<T>,
+        mut read: impl FnMut(PeerId, &Handle, &mut Batch) -> Option<T>,
     ) -> Next<T> {
         if line.is_closed() {
             return Next::Closed;
@@ -279,7 +306,7 @@ impl State {
                     }
                 }
             }
-            let message = read(peer.id, &mut peer.batch);
+            let message = read(peer.id, &peer.handle, &mut peer.batch);
             // Half a batch is enough to let the producer go on while the rest is read.
             if peer.batch.messages() <= peer.release_at {
                 peer.release();

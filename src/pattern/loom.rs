@@ -15,6 +15,7 @@ use super::round_robin::{RoundRobin, Sent};
 use super::{Departure, Pattern, PeerId};
 use crate::event::DisconnectReason;
 use crate::message::Message;
+use crate::peer_handle::Peer;
 use crate::pipe::loom::{model, pipe, read_some, write_some};
 use crate::pipe::sync::Arc;
 use crate::pipe::wake::Ticket;
@@ -59,7 +60,7 @@ fn drain_one(pipe: &Pipe) {
 
 fn queue_with(pipe: &Arc<Pipe>) -> Arc<FairQueue> {
     let queue = Arc::<FairQueue>::default();
-    queue.attach(FIRST, Arc::clone(pipe));
+    queue.attach(FIRST, &Peer::somebody(), Arc::clone(pipe));
     queue
 }
 
@@ -74,7 +75,7 @@ fn one_receiver_hears_of_two_peers() {
     model(2, || {
         let (first, second) = (pipe(2), pipe(2));
         let queue = queue_with(&first);
-        queue.attach(SECOND, Arc::clone(&second));
+        queue.attach(SECOND, &Peer::somebody(), Arc::clone(&second));
         let producers =
             [first, second].map(|pipe| thread::spawn(move || assert!(read_some(&pipe))));
         assert!(receive(&queue).is_some());
@@ -353,7 +354,7 @@ fn ask(law: &Requests) -> Option<Message> {
 fn law_with(outbound: &Arc<Pipe>, inbound: &Arc<Pipe>) -> Arc<Requests> {
     let law = Requests::new();
     law.attach_outbound(FIRST, outbound);
-    law.attach_inbound(FIRST, inbound);
+    law.attach_inbound(FIRST, &Peer::somebody(), inbound);
     law
 }
 

@@ -34,6 +34,7 @@ mod trie;
 use std::fmt;
 
 use crate::event::DisconnectReason;
+use crate::peer_handle::Peer;
 use crate::pipe::Pipe;
 use crate::pipe::sync::Arc;
 use crate::wire::batch::Batch;
@@ -85,8 +86,8 @@ pub(crate) trait Pattern: fmt::Debug + Send + Sync {
     /// Messages can be sent into this pipe.
     fn attach_outbound(&self, id: PeerId, pipe: &Arc<Pipe>);
 
-    /// Messages can be read from this pipe.
-    fn attach_inbound(&self, id: PeerId, pipe: &Arc<Pipe>);
+    /// Messages of this peer can be read from this pipe.
+    fn attach_inbound(&self, id: PeerId, peer: &Peer, pipe: &Arc<Pipe>);
 
     /// The connection to a peer has ended. Returns how many messages were dropped for good.
     fn detach(&self, id: PeerId, departure: Departure) -> usize;

@@ -11,6 +11,7 @@ use super::envelope::{Envelope, open_request};
 use super::fair_queue::{FairQueue, Next};
 use super::{Departure, Pattern, PeerId};
 use crate::message::Message;
+use crate::peer_handle::Peer;
 use crate::pipe::sync::{Arc, Mutex};
 use crate::pipe::wake::Ticket;
 use crate::pipe::{Pipe, PushError};
@@ -26,12 +27,18 @@ pub(crate) struct Replies {
 /// The way home of one request.
 #[derive(Clone, Debug)]
 pub(crate) struct Route {
+    /// Who asked.
+    peer: Peer,
     /// None when the peer had left before its request was read.
     pipe: Option<Arc<Pipe>>,
     envelope: Envelope,
 }
 
 impl Route {
+    pub(crate) const fn peer(&self) -> &Peer {
+        &self.peer
+    }
+
     /// Sends a reply home; full or closed gives it up.
     pub(crate) fn reply(&self, message: &Message) -> Result<(), PushError> {
         let pipe = self.pipe.as_ref().ok_or(PushError::Closed)?;
@@ -56,9 +63,9 @@ impl Replies {
     /// The next request; what has no delimiter or no body is no request and is dropped.
     pub(crate) fn try_next(&self) -> Asked {
         loop {
-            match self.inbox.try_next(whole) {
-                Next::Message((peer, message)) => {
-                    if let Some((route, body)) = self.open(peer, message) {
+            match self.inbox.try_next_from(whole) {
+                Next::Message((id, peer, message)) => {
+                    if let Some((route, body)) = self.open(id, peer, message) {
                         return Asked::Request(route, body);
                     }
                 }
@@ -71,10 +78,11 @@ impl Replies {
     /// As [`try_next`](Self::try_next), waiting in line with `ticket` while there is none.
     pub(crate) fn poll_next(&self, cx: &mut Context<'_>, ticket: &mut Ticket) -> Poll<Asked> {
         loop {
-            let Some((peer, message)) = ready!(self.inbox.poll_next(cx, ticket, whole)) else {
+            let Some((id, peer, message)) = ready!(self.inbox.poll_next_from(cx, ticket, whole))
+            else {
                 return Poll::Ready(Asked::Closed);
             };
-            if let Some((route, body)) = self.open(peer, message) {
+            if let Some((route, body)) = self.open(id, peer, message) {
                 return Poll::Ready(Asked::Request(route, body));
             }
         }
@@ -84,19 +92,26 @@ impl Replies {
         self.inbox.leave(ticket);
     }
 
-    fn open(&self, peer: PeerId, message: Message) -> Option<(Route, Message)> {
-        let pipe = self.peers.lock().get(&peer).cloned();
+    fn open(&self, id: PeerId, peer: Peer, message: Message) -> Option<(Route, Message)> {
+        let pipe = self.peers.lock().get(&id).cloned();
         let opened = open_request(message);
         if let (None, Some(pipe)) = (&opened, &pipe) {
             pipe.count_dropped(1);
         }
-        opened.map(|(envelope, body)| (Route { pipe, envelope }, body))
+        opened.map(|(envelope, body)| {
+            let route = Route {
+                peer,
+                pipe,
+                envelope,
+            };
+            (route, body)
+        })
     }
 }
 
 /// A message with its peer.
-pub(super) fn whole(peer: PeerId, batch: &mut Batch) -> Option<(PeerId, Message)> {
-    batch.pop().map(|message| (peer, message))
+fn whole(id: PeerId, peer: &Peer, batch: &mut Batch) -> Option<(PeerId, Peer, Message)> {
+    batch.pop().map(|message| (id, peer.clone(), message))
 }
 
 impl Pattern for Replies {
@@ -104,8 +119,8 @@ impl Pattern for Replies {
         self.peers.lock().insert(id, Arc::clone(pipe));
     }
 
-    fn attach_inbound(&self, id: PeerId, pipe: &Arc<Pipe>) {
-        self.inbox.attach(id, Arc::clone(pipe));
+    fn attach_inbound(&self, id: PeerId, peer: &Peer, pipe: &Arc<Pipe>) {
+        self.inbox.attach(id, peer, Arc::clone(pipe));
     }
 
     fn detach(&self, id: PeerId, departure: Departure) -> usize {

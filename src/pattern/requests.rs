@@ -14,6 +14,7 @@ use super::round_robin::{RoundRobin, Sent};
 use super::{Departure, Pattern, PeerId};
 use crate::event::DisconnectReason;
 use crate::message::Message;
+use crate::peer_handle::Peer;
 use crate::pipe::Pipe;
 use crate::pipe::sync::{Arc, Mutex};
 use crate::pipe::wake::Ticket;
@@ -321,8 +322,8 @@ impl Pattern for Requests {
         self.sender.attach(id, Arc::clone(pipe));
     }
 
-    fn attach_inbound(&self, id: PeerId, pipe: &Arc<Pipe>) {
-        self.inbox.attach(id, Arc::clone(pipe));
+    fn attach_inbound(&self, id: PeerId, peer: &Peer, pipe: &Arc<Pipe>) {
+        self.inbox.attach(id, peer, Arc::clone(pipe));
     }
 
     fn detach(&self, id: PeerId, departure: Departure) -> usize {

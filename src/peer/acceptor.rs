@@ -84,9 +84,11 @@ fn start(
     spawn: &Arc<Spawn>,
 ) {
     let endpoint = listener.endpoint().clone();
+    let local_address = stream.local_address();
     hub.tell(Event::Accepted {
         endpoint: endpoint.clone(),
-        peer: address.clone(),
+        address: address.clone(),
+        local_address,
     });
     let (hub, unfinished) = (Arc::clone(hub), Arc::clone(unfinished));
     let mut stop = stop.clone();
@@ -95,6 +97,7 @@ fn start(
         let place = Place {
             endpoint: endpoint.clone(),
             address: address.clone(),
+            local_address,
             standing: None,
         };
         let done = Arc::clone(&unfinished);
@@ -104,7 +107,7 @@ fn start(
             biased;
             _ = session => unfinished.remove(number),
             Ok(reason) = dropped => {
-                hub.tell(Event::HandshakeFailed { endpoint, peer: address, reason });
+                hub.tell(Event::HandshakeFailed { endpoint, address, local_address, reason });
             }
         }
     }));

@@ -43,14 +43,17 @@ pub(crate) async fn run(
                 retry_in
             }
             Ok((stream, address)) => {
+                let local_address = stream.local_address();
                 let place = Place {
                     endpoint: endpoint.clone(),
                     address: address.clone(),
+                    local_address,
                     standing: standing.clone(),
                 };
                 hub.tell(Event::Connected {
                     endpoint: endpoint.clone(),
-                    peer: address,
+                    address,
+                    local_address,
                 });
                 let outcome = session::run(&hub, stream, place, &mut stop, || {}).await;
                 if is_over(&stop, standing.as_ref()) {

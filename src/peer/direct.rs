@@ -4,6 +4,7 @@ use std::io::IoSlice;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use crate::peer_handle::Peer;
 use crate::pipe::shortcut::Shortcut;
 use crate::pipe::sync::Arc;
 use crate::transport::WriteHalf;
@@ -22,15 +23,17 @@ const SMALL: usize = 16 * 1024;
 #[derive(Debug)]
 pub(super) struct Direct {
     write: Arc<WriteHalf>,
+    peer: Peer,
     since: Instant,
     /// When something was written last, in nanoseconds after `since`.
     last: AtomicU64,
 }
 
 impl Direct {
-    pub(super) fn new(write: Arc<WriteHalf>) -> Self {
+    pub(super) fn new(write: Arc<WriteHalf>, peer: Peer) -> Self {
         Self {
             write,
+            peer,
             since: Instant::now(),
             last: AtomicU64::new(0),
         }
@@ -38,17 +41,21 @@ impl Direct {
 
     /// Something has been written now.
     pub(super) fn wrote(&self) {
-        self.last.store(self.now(), Ordering::Relaxed);
+        let now = Instant::now();
+        self.last.store(self.nanos(now), Ordering::Relaxed);
+        self.peer.was_written(now);
     }
 
-    fn now(&self) -> u64 {
-        u64::try_from(self.since.elapsed().as_nanos()).unwrap_or(u64::MAX)
+    fn nanos(&self, now: Instant) -> u64 {
+        let elapsed = now.saturating_duration_since(self.since);
+        u64::try_from(elapsed.as_nanos()).unwrap_or(u64::MAX)
     }
 }
 
 impl Shortcut for Direct {
     fn is_quiet(&self) -> bool {
-        let rest = self.now().saturating_sub(self.last.load(Ordering::Relaxed));
+        let now = self.nanos(Instant::now());
+        let rest = now.saturating_sub(self.last.load(Ordering::Relaxed));
         u128::from(rest) >= QUIET.as_nanos()
     }
 

@@ -11,6 +11,7 @@ use crate::endpoint::{Endpoint, PeerAddress};
 use crate::event::{DisconnectReason, Event};
 use crate::fault::{Incompatible, PeerFault};
 use crate::pattern::{Departure, PeerId};
+use crate::peer_handle::{Claims, Peer, Standpoint};
 use crate::pipe::sync::{Arc, Mutex};
 use crate::pipe::{CloseReason, Pipe};
 use crate::socket_type::SocketType;
@@ -143,15 +144,14 @@ pub(crate) fn join(bound: &Bound, caller: &Arc<Caller>) {
         caller: Arc::clone(caller),
         over: Mutex::new(false),
     });
+    let for_server = introduce(&*client, &bound.endpoint);
+    let for_client = introduce(&*server, &caller.endpoint);
     // Nobody hangs up in between: whoever wants to waits for this lock.
     let over = link.over.lock();
     // The server first: what the client has queued, and its subscriptions, find it attached.
     let server_admits = server.admit(Newcomer {
         id: link.server.id,
-        endpoint: bound.endpoint.clone(),
-        address: PeerAddress::Inproc,
-        socket_type: ours,
-        identity: client.options().identity.clone(),
+        peer: for_server.clone(),
         pipes: Pipes {
             outbound: Arc::clone(&down),
             inbound: server.listens().then(|| Arc::clone(&up)),
@@ -168,10 +168,7 @@ pub(crate) fn join(bound: &Bound, caller: &Arc<Caller>) {
     }
     let client_admits = client.admit(Newcomer {
         id: link.client.id,
-        endpoint: caller.endpoint.clone(),
-        address: PeerAddress::Inproc,
-        socket_type: theirs,
-        identity: server.options().identity.clone(),
+        peer: for_client.clone(),
         pipes: Pipes {
             outbound: up,
             inbound: client.listens().then_some(down),
@@ -182,6 +179,10 @@ pub(crate) fn join(bound: &Bound, caller: &Arc<Caller>) {
             is_client: true,
         }),
     });
+    server.tell(Event::Ready { peer: for_server });
+    if client_admits {
+        client.tell(Event::Ready { peer: for_client });
+    }
     drop(over);
     // Whoever disconnects does not see a link that is just being made.
     if !client_admits || caller.is_over() {
@@ -202,6 +203,19 @@ fn call_another(bound: &Bound, caller: &Arc<Caller>) {
     Arc::clone(caller).call();
 }
 
+/// A socket as its peer sees it through its own `endpoint`.
+fn introduce(hub: &dyn Hub, endpoint: &Endpoint) -> Peer {
+    let place = Standpoint {
+        endpoint: endpoint.clone(),
+        address: PeerAddress::Inproc,
+        local_address: None,
+    };
+    let options = hub.options();
+    let properties = options.metadata.as_slice().to_vec();
+    let claims = Claims::new(options.identity.clone(), properties);
+    Peer::new(place, hub.socket_type(), None, claims)
+}
+
 fn mismatched(ours: SocketType, theirs: SocketType) -> Incompatible {
     Incompatible::SocketType {
         ours: ours.as_str(),
@@ -212,7 +226,8 @@ fn mismatched(ours: SocketType, theirs: SocketType) -> Incompatible {
 fn mismatch(hub: &dyn Hub, endpoint: &Endpoint, what: Incompatible) {
     hub.tell(Event::HandshakeFailed {
         endpoint: endpoint.clone(),
-        peer: PeerAddress::Inproc,
+        address: PeerAddress::Inproc,
+        local_address: None,
         reason: DisconnectReason::Fault(PeerFault::Incompatible(what)),
     });
 }

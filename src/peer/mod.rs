@@ -15,13 +15,11 @@ mod traffic;
 
 use std::fmt;
 
-use bytes::Bytes;
-
-use crate::endpoint::{Endpoint, PeerAddress};
 use crate::event::Event;
 use crate::options::Capacity;
 use crate::options::Options;
 use crate::pattern::{Departure, PeerId};
+use crate::peer_handle::Peer;
 use crate::pipe::Pipe;
 use crate::pipe::sync::Arc;
 use crate::socket_type::SocketType;
@@ -52,11 +50,7 @@ pub(crate) trait Hub: fmt::Debug + Send + Sync {
 #[derive(Clone, Debug)]
 pub(crate) struct Newcomer {
     pub(crate) id: PeerId,
-    pub(crate) endpoint: Endpoint,
-    pub(crate) address: PeerAddress,
-    pub(crate) socket_type: SocketType,
-    /// What the peer claims to be called.
-    pub(crate) identity: Bytes,
+    pub(crate) peer: Peer,
     pub(crate) pipes: Pipes,
     /// Whether the outbound pipe was there before the peer and stays after it.
     pub(crate) standing: bool,

@@ -1,6 +1,7 @@
 //! One connection from its first byte to its last: handshake, admission, traffic, departure.
 
 use std::future::poll_fn;
+use std::net::SocketAddr;
 use std::pin::pin;
 use std::task::{Context, Poll};
 use std::time::Instant;
@@ -15,6 +16,7 @@ use crate::endpoint::{Endpoint, PeerAddress};
 use crate::event::{DisconnectReason, Event};
 use crate::fault::PeerFault;
 use crate::pattern::Departure;
+use crate::peer_handle::{Claims, Peer, Standpoint};
 use crate::pipe::sync::Arc;
 use crate::pipe::{CloseReason, Pipe};
 use crate::transport::{ReadHalf, Stream, WriteHalf};
@@ -36,6 +38,7 @@ pub(crate) struct Outcome {
 pub(crate) struct Place {
     pub(crate) endpoint: Endpoint,
     pub(crate) address: PeerAddress,
+    pub(crate) local_address: Option<SocketAddr>,
     pub(crate) standing: Option<Standing>,
 }
 
@@ -62,18 +65,13 @@ pub(crate) async fn run(
     ready();
     let newcomer = newcomer(&**hub, &place, peer);
     let (id, pipes) = (newcomer.id, newcomer.pipes.clone());
-    let ready_event = Event::Ready {
-        endpoint: place.endpoint.clone(),
-        peer: place.address.clone(),
-        socket_type: newcomer.socket_type,
-        identity: newcomer.identity.clone(),
-    };
+    let peer = newcomer.peer.clone();
     if !hub.admit(newcomer) {
         return fail(&**hub, place, DisconnectReason::Closed);
     }
-    hub.tell(ready_event);
+    hub.tell(Event::Ready { peer: peer.clone() });
     let since = Instant::now();
-    let mut traffic = Traffic::new(read, write, connection, pipes.clone());
+    let mut traffic = Traffic::new(read, write, connection, pipes.clone(), peer);
     let reason = poll_fn(|cx| traffic.poll(cx)).await;
     let unwritten = traffic.into_unwritten().await;
     let departure = leave(&pipes, place.standing.is_some(), unwritten, reason.clone());
@@ -88,7 +86,8 @@ pub(crate) async fn run(
 fn fail(hub: &dyn Hub, place: Place, reason: DisconnectReason) -> Outcome {
     hub.tell(Event::HandshakeFailed {
         endpoint: place.endpoint,
-        peer: place.address,
+        address: place.address,
+        local_address: place.local_address,
         reason: reason.clone(),
     });
     Outcome {
@@ -102,6 +101,7 @@ fn local(hub: &dyn Hub) -> Local {
     Local {
         socket_type: hub.socket_type(),
         identity: options.identity.clone(),
+        properties: options.metadata.as_slice().to_vec(),
         limits: Limits {
             max_message: options.max_message_size,
             max_frames: options.max_frames,
@@ -120,10 +120,16 @@ fn newcomer(hub: &dyn Hub, place: &Place, peer: PeerInfo) -> Newcomer {
     let inbound = hub.listens().then(|| Pipe::new(options.recv, 0));
     Newcomer {
         id,
-        endpoint: place.endpoint.clone(),
-        address: place.address.clone(),
-        socket_type: peer.socket_type,
-        identity: peer.identity,
+        peer: Peer::new(
+            Standpoint {
+                endpoint: place.endpoint.clone(),
+                address: place.address.clone(),
+                local_address: place.local_address,
+            },
+            peer.socket_type,
+            Some(peer.version),
+            Claims::new(peer.identity, peer.properties),
+        ),
         pipes: Pipes { outbound, inbound },
         standing: place.standing.is_some(),
         #[cfg(feature = "inproc")]

@@ -17,6 +17,7 @@ use super::Pipes;
 use super::direct::Direct;
 use super::session::{fault, io, poll_read, poll_write};
 use crate::event::DisconnectReason;
+use crate::peer_handle::Peer;
 use crate::pipe::shortcut::Shortcut;
 use crate::pipe::sync::Arc;
 use crate::pipe::{CloseReason, Take};
@@ -47,6 +48,8 @@ pub(super) struct Traffic {
     direct: Option<Arc<Direct>>,
     connection: Connection,
     pipes: Pipes,
+    /// Told when something moves, for whoever asks when that was.
+    peer: Peer,
     transmit: Option<Transmit>,
     registered: bool,
     timer: Option<Pin<Box<Sleep>>>,
@@ -64,9 +67,10 @@ impl Traffic {
         write: WriteHalf,
         connection: Connection,
         pipes: Pipes,
+        peer: Peer,
     ) -> Self {
         let write = Arc::new(write);
-        let direct = Arc::new(Direct::new(Arc::clone(&write)));
+        let direct = Arc::new(Direct::new(Arc::clone(&write), peer.clone()));
         pipes
             .outbound
             .open_shortcut(Arc::clone(&direct) as Arc<dyn Shortcut>);
@@ -76,6 +80,7 @@ impl Traffic {
             direct: Some(direct),
             connection,
             pipes,
+            peer,
             transmit: None,
             registered: false,
             timer: None,
@@ -234,7 +239,10 @@ impl Traffic {
         match poll_read(cx, &mut self.read, &mut self.connection) {
             Poll::Pending => Ok(false),
             Poll::Ready(Ok(0)) => Err(DisconnectReason::PeerClosed),
-            Poll::Ready(Ok(_)) => Ok(true),
+            Poll::Ready(Ok(_)) => {
+                self.peer.was_read(now);
+                Ok(true)
+            }
             Poll::Ready(Err(error)) => Err(io(error)),
         }
     }

@@ -11,6 +11,8 @@ use crate::options::Capacity;
 use crate::options::KeepAlive;
 use crate::options::{Identity, Options};
 
+mod metadata;
+
 /// The options of a socket of type `S`, got from its `builder` method. Each method takes effect
 /// when [`build`](Self::build) makes the socket; an option that a type has no use for does not
 /// exist on its builder.

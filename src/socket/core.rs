@@ -3,7 +3,6 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Instant;
 
 use tokio::runtime;
 use tokio::sync::watch;
@@ -58,7 +57,6 @@ pub(super) struct State {
 #[derive(Clone, Debug)]
 pub(super) struct Peer {
     pub(super) newcomer: Newcomer,
-    since: Instant,
     /// What had come through the inbound pipe before: within a process it may have been somebody
     /// else's.
     before: Passed,
@@ -187,22 +185,11 @@ impl Peer {
                 bytes: load.bytes as u64,
             }
         }
-        let Newcomer {
-            endpoint,
-            address,
-            socket_type,
-            identity,
-            pipes,
-            ..
-        } = &self.newcomer;
+        let Newcomer { peer, pipes, .. } = &self.newcomer;
         let sent = pipes.outbound.passed();
         let received = self.received();
         PeerStats {
-            endpoint: endpoint.clone(),
-            address: address.clone(),
-            socket_type: *socket_type,
-            identity: identity.clone(),
-            connected_for: self.since.elapsed(),
+            peer: peer.clone(),
             sent: Flow {
                 messages: sent.messages,
                 bytes: sent.bytes,
@@ -251,6 +238,7 @@ impl Hub for Core {
 
     fn admit(&self, newcomer: Newcomer) -> bool {
         let (id, standing, pipes) = (newcomer.id, newcomer.standing, newcomer.pipes.clone());
+        let who = newcomer.peer.clone();
         let before = pipes.inbound.as_ref().map_or_else(Passed::default, |pipe| {
             let (passed, queued) = (pipe.passed(), pipe.load());
             Passed {
@@ -267,26 +255,19 @@ impl Hub for Core {
             let linked = false;
             // A dialer may still bring what is queued to its peer. Anybody else would have nobody to
             // end it: whoever takes the endpoint away has looked for its peers already.
-            let endpoint = &newcomer.endpoint;
+            let endpoint = newcomer.peer.endpoint();
             let is_known = state.endpoints.iter().any(|known| known.is_at(endpoint));
             if (state.closing || !is_known) && (linked || !standing) {
                 return false;
             }
             state.totals.connections = state.totals.connections.saturating_add(1);
-            state.peers.insert(
-                id,
-                Peer {
-                    newcomer,
-                    since: Instant::now(),
-                    before,
-                },
-            );
+            state.peers.insert(id, Peer { newcomer, before });
         }
         if !standing {
             self.pattern.attach_outbound(id, &pipes.outbound);
         }
         if let Some(inbound) = &pipes.inbound {
-            self.pattern.attach_inbound(id, inbound);
+            self.pattern.attach_inbound(id, &who, inbound);
         }
         true
     }
@@ -315,12 +296,8 @@ impl Hub for Core {
         }
         passed.dropped = passed.dropped.saturating_add(dropped);
         self.state.lock().totals.add(&passed);
-        let Newcomer {
-            endpoint, address, ..
-        } = peer.newcomer;
         self.tell(Event::Disconnected {
-            endpoint,
-            peer: address,
+            peer: peer.newcomer.peer,
             reason,
             dropped,
         });

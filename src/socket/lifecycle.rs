@@ -303,7 +303,7 @@ impl Core {
         let state = self.state.lock();
         let peers = state.peers.values().map(|peer| &peer.newcomer);
         peers
-            .filter(|peer| gone.iter().any(|gone| gone.is_at(&peer.endpoint)))
+            .filter(|peer| gone.iter().any(|gone| gone.is_at(peer.peer.endpoint())))
             .cloned()
             .collect()
     }

@@ -16,6 +16,7 @@ use crate::message::Message;
 use crate::pattern::fan_out::FanOut;
 use crate::pattern::interest::Interest;
 use crate::pattern::{Departure, Pattern, PeerId};
+use crate::peer_handle::Peer;
 use crate::pipe::Pipe;
 use crate::pipe::wake::Ticket;
 use crate::socket_type::SocketType;
@@ -208,7 +209,7 @@ impl Pattern for Publish {
         self.0.attach_outbound(id, pipe);
     }
 
-    fn attach_inbound(&self, id: PeerId, pipe: &Arc<Pipe>) {
+    fn attach_inbound(&self, id: PeerId, _: &Peer, pipe: &Arc<Pipe>) {
         self.0.attach_inbound(id, pipe);
     }
 
@@ -306,8 +307,8 @@ impl Pattern for Subscribe {
         }
     }
 
-    fn attach_inbound(&self, id: PeerId, pipe: &Arc<Pipe>) {
-        self.0.queue.attach(id, Arc::clone(pipe));
+    fn attach_inbound(&self, id: PeerId, peer: &Peer, pipe: &Arc<Pipe>) {
+        self.0.queue.attach(id, peer, Arc::clone(pipe));
     }
 
     /// What is unwritten are subscriptions: the next connection gets the whole set anew.

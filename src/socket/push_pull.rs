@@ -9,6 +9,7 @@ use super::recv::{Inbox, receiving_methods};
 use super::send::{Outbox, sending_methods};
 use crate::pattern::round_robin::RoundRobin;
 use crate::pattern::{Departure, Pattern, PeerId};
+use crate::peer_handle::Peer;
 use crate::pipe::Pipe;
 use crate::socket_type::SocketType;
 
@@ -80,7 +81,7 @@ impl Pattern for Push {
         self.0.attach(id, Arc::clone(pipe));
     }
 
-    fn attach_inbound(&self, _: PeerId, _: &Arc<Pipe>) {}
+    fn attach_inbound(&self, _: PeerId, _: &Peer, _: &Arc<Pipe>) {}
 
     fn detach(&self, id: PeerId, departure: Departure) -> usize {
         if departure.keeps_outbound {
@@ -133,8 +134,8 @@ struct Pull(Arc<Inbox>);
 impl Pattern for Pull {
     fn attach_outbound(&self, _: PeerId, _: &Arc<Pipe>) {}
 
-    fn attach_inbound(&self, id: PeerId, pipe: &Arc<Pipe>) {
-        self.0.queue.attach(id, Arc::clone(pipe));
+    fn attach_inbound(&self, id: PeerId, peer: &Peer, pipe: &Arc<Pipe>) {
+        self.0.queue.attach(id, peer, Arc::clone(pipe));
     }
 
     fn detach(&self, id: PeerId, _: Departure) -> usize {

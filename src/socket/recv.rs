@@ -12,6 +12,7 @@ use crate::error::{RecvError, TryRecvError};
 use crate::message::Message;
 use crate::pattern::fair_queue::{FairQueue, Next};
 use crate::pattern::interest::Interest;
+use crate::peer_handle::Peer;
 use crate::pipe::wake::Ticket;
 use crate::wire::batch::Batch;
 
@@ -72,6 +73,38 @@ impl Inbox {
     }
 }
 
+impl Inbox {
+    pub(super) fn try_recv_from(&self) -> Result<(Peer, Message), TryRecvError> {
+        match self
+            .queue
+            .try_next_from(|_, peer, batch| self.pop_from(peer, batch))
+        {
+            Next::Message(received) => Ok(received),
+            Next::Empty => Err(TryRecvError::Empty),
+            Next::Closed => Err(TryRecvError::Closed),
+        }
+    }
+
+    fn poll_recv_from(
+        &self,
+        cx: &mut Context<'_>,
+        ticket: &mut Ticket,
+    ) -> Poll<Result<(Peer, Message), RecvError>> {
+        std::task::ready!(self.pace.poll(cx));
+        let read = |_, peer: &Peer, batch: &mut Batch| self.pop_from(peer, batch);
+        let next = self.queue.poll_next_from(cx, ticket, read);
+        next.map(|received| received.ok_or(RecvError::Closed))
+    }
+
+    fn pop_from(&self, peer: &Peer, batch: &mut Batch) -> Option<(Peer, Message)> {
+        let message = match &self.interest {
+            None => batch.pop(),
+            Some(interest) => pop_wanted(interest, batch),
+        };
+        message.map(|message| (peer.clone(), message))
+    }
+}
+
 /// Apart, so that the way of the message is not shared with that of the error.
 #[cold]
 #[inline(never)]
@@ -109,6 +142,28 @@ macro_rules! receiving_methods {
             /// [`TryRecvError::Closed`](crate::TryRecvError::Closed).
             pub fn try_recv(&self) -> Result<$crate::Message, $crate::TryRecvError> {
                 self.inbox.try_recv()
+            }
+
+            /// As [`recv`](Self::recv), with the peer that sent the message: its address, its
+            /// socket type, and what it says of itself. It may have left since.
+            ///
+            /// *Cancel safety*: a dropped future loses no message.
+            ///
+            /// *Errors*: [`RecvError::Closed`](crate::RecvError::Closed).
+            pub async fn recv_from(
+                &self,
+            ) -> Result<($crate::Peer, $crate::Message), $crate::RecvError> {
+                $crate::socket::recv::RecvFrom::new(&self.inbox).await
+            }
+
+            /// As [`try_recv`](Self::try_recv), with the peer that sent the message.
+            ///
+            /// *Errors*: [`TryRecvError::Empty`](crate::TryRecvError::Empty),
+            /// [`TryRecvError::Closed`](crate::TryRecvError::Closed).
+            pub fn try_recv_from(
+                &self,
+            ) -> Result<($crate::Peer, $crate::Message), $crate::TryRecvError> {
+                self.inbox.try_recv_from()
             }
 
             /// The messages as a [`Stream`](futures::Stream), which ends when the socket is
@@ -151,6 +206,25 @@ impl Future for Recv<'_> {
 impl Drop for Recv<'_> {
     fn drop(&mut self) {
         self.inbox.queue.leave(&mut self.ticket);
+    }
+}
+
+/// As [`Recv`], for a message with its peer.
+#[derive(Debug)]
+pub(super) struct RecvFrom<'a>(Recv<'a>);
+
+impl<'a> RecvFrom<'a> {
+    pub(super) fn new(inbox: &'a Inbox) -> Self {
+        Self(Recv::new(inbox))
+    }
+}
+
+impl Future for RecvFrom<'_> {
+    type Output = Result<(Peer, Message), RecvError>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let Recv { inbox, ticket } = &mut self.0;
+        inbox.poll_recv_from(cx, ticket)
     }
 }
 

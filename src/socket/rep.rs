@@ -13,6 +13,7 @@ use super::pace::Pace;
 use crate::error::{RecvError, ReplyError, SendError, TryRecvError};
 use crate::message::Message;
 use crate::pattern::replies::{Asked, Replies, Route};
+use crate::peer_handle::Peer;
 use crate::pipe::PushError;
 use crate::pipe::sync::Mutex;
 use crate::pipe::wake::Ticket;
@@ -92,9 +93,14 @@ impl RepSocket {
 
 impl Desk {
     fn request(&self, route: Route, message: Message) -> Request {
+        let peer = route.peer().clone();
         let route = Arc::new(Mutex::new(Some(route)));
         *self.last.lock() = Some(Arc::clone(&route));
-        Request { message, route }
+        Request {
+            message,
+            peer,
+            route,
+        }
     }
 }
 
@@ -134,6 +140,7 @@ impl Drop for RecvRequest<'_> {
 #[must_use = "a request that is dropped leaves its asker waiting"]
 pub struct Request {
     message: Message,
+    peer: Peer,
     /// Shared with the socket, which answers by it in lock-step; empty once answered.
     route: Arc<Mutex<Option<Route>>>,
 }
@@ -142,6 +149,11 @@ impl Request {
     /// The question.
     pub const fn message(&self) -> &Message {
         &self.message
+    }
+
+    /// Who asked: its address, and what it says of itself. It may have left since.
+    pub const fn peer(&self) -> &Peer {
+        &self.peer
     }
 
     /// Takes the question and a handle for the answer apart.

@@ -1,11 +1,6 @@
 //! Counters and queue depths, as values to look at.
 
-use std::time::Duration;
-
-use bytes::Bytes;
-
-use crate::endpoint::{Endpoint, PeerAddress};
-use crate::socket_type::SocketType;
+use crate::peer_handle::Peer;
 
 /// Messages, and their bytes on the wire (payload and frame headers).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -58,16 +53,8 @@ impl SocketStats {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct PeerStats {
-    /// The endpoint through which it is connected, as given to connect or resolved by bind.
-    pub endpoint: Endpoint,
-    /// Its address.
-    pub address: PeerAddress,
-    /// Its socket type.
-    pub socket_type: SocketType,
-    /// The identity that it claims; empty when it gives none.
-    pub identity: Bytes,
-    /// How long messages have been able to pass.
-    pub connected_for: Duration,
+    /// Who it is, since when, and when something last passed.
+    pub peer: Peer,
     /// Accepted for it.
     pub sent: Flow,
     /// Arrived from it.

@@ -4,6 +4,7 @@
 //! A listener or a stream belongs to the runtime in which it was made.
 
 use std::io::{self, IoSlice};
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
@@ -138,6 +139,15 @@ pub(crate) enum Stream {
 }
 
 impl Stream {
+    /// This side's address and port; none where the transport has no such thing.
+    pub(crate) fn local_address(&self) -> Option<SocketAddr> {
+        match self {
+            Self::Tcp(stream) => stream.local_addr().ok().map(tcp::plain),
+            #[cfg(all(unix, feature = "ipc"))]
+            Self::Ipc(_) => None,
+        }
+    }
+
     /// The two directions. The connection ends when both are dropped; dropping the write half alone tells the
     /// peer that nothing more will come.
     pub(crate) fn split(self) -> (ReadHalf, WriteHalf) {

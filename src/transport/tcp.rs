@@ -133,12 +133,17 @@ fn tune(stream: &TcpStream, keep_alive: Option<KeepAlive>) -> io::Result<()> {
 }
 
 fn peer_address(address: SocketAddr) -> PeerAddress {
-    PeerAddress::Tcp(match address {
+    PeerAddress::Tcp(plain(address))
+}
+
+/// An IPv4 address as such, also at a socket for both.
+pub(super) fn plain(address: SocketAddr) -> SocketAddr {
+    match address {
         SocketAddr::V6(v6) if v6.ip().to_ipv4_mapped().is_some() => {
             SocketAddr::new(v6.ip().to_canonical(), v6.port())
         }
         other => other,
-    })
+    }
 }
 
 async fn resolve(endpoint: &TcpEndpoint) -> io::Result<Vec<SocketAddr>> {

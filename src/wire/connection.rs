@@ -22,7 +22,7 @@ use super::decoder::{Decoded, Decoder};
 use super::greeting;
 use super::heartbeat::{self, Heartbeat};
 use super::mechanism::{Handshake, Mechanism, Progress};
-use super::metadata::Metadata;
+use super::metadata::{self, Metadata};
 use super::rules::Rules;
 use super::subscription::Subscription;
 use crate::fault::{PeerFault, ProtocolError};
@@ -44,6 +44,8 @@ pub(crate) const PENDING_PINGS_MAX: usize = 1024;
 pub(crate) struct Local {
     pub(crate) socket_type: SocketType,
     pub(crate) identity: Bytes,
+    /// What else the peer is told about us.
+    pub(crate) properties: Vec<(String, Bytes)>,
     pub(crate) limits: Limits,
     pub(crate) heartbeat: heartbeat::Settings,
 }
@@ -258,10 +260,12 @@ impl Connection {
                     let Local {
                         socket_type,
                         identity,
+                        properties,
                         ..
                     } = &self.local;
+                    let metadata = metadata::encode(*socket_type, identity, properties);
                     self.phase = Phase::Handshake {
-                        mechanism: MECHANISM.begin(*socket_type, identity, &mut self.outgoing),
+                        mechanism: MECHANISM.begin(*socket_type, &metadata, &mut self.outgoing),
                         version: greeting.version,
                         spent: greeting::LENGTH,
                     };

@@ -34,11 +34,18 @@ pub(super) struct Metadata {
 }
 
 /// Our own metadata.
-pub(super) fn encode(socket_type: SocketType, identity: &[u8]) -> Vec<u8> {
+pub(super) fn encode(
+    socket_type: SocketType,
+    identity: &[u8],
+    properties: &[(String, Bytes)],
+) -> Vec<u8> {
     let mut out = Vec::new();
     put_property(&mut out, SOCKET_TYPE, socket_type.as_str().as_bytes());
     if socket_type.announces_identity() {
         put_property(&mut out, IDENTITY, identity);
+    }
+    for (name, value) in properties {
+        put_property(&mut out, name, value);
     }
     out
 }

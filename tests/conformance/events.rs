@@ -8,7 +8,7 @@ use wirelark::{
     PullSocket, PushSocket, RepSocket, ReqSocket, SocketType, SubSocket,
 };
 
-use crate::kit::{assert_matches, soon, until, wait_for};
+use crate::kit::{soon, until, wait_for};
 use crate::transport::{Transport, on_every_transport};
 
 on_every_transport!(
@@ -42,9 +42,8 @@ async fn the_binding_side_is_told(transport: Transport) {
     soon(pull.close()).await;
     let after = names(&mut events, "Closed").await;
     if transport == Transport::Inproc {
-        // There is no connection to accept and no handshake.
-        assert_eq!(seen.first().unwrap(), "Listening");
-        assert_eq!(seen.last().unwrap(), "Disconnected");
+        // There is no connection to accept.
+        assert_eq!(seen, ["Listening", "Ready", "Disconnected"]);
     } else {
         assert_eq!(seen, ["Listening", "Accepted", "Ready", "Disconnected"]);
     }
@@ -78,17 +77,11 @@ async fn the_connecting_side_is_told() {
     })
     .await;
     match soon(events.next()).await.unwrap() {
-        Event::Ready {
-            endpoint: named,
-            peer,
-            socket_type,
-            identity,
-            ..
-        } => {
-            assert_eq!(named, endpoint);
-            assert_eq!(format!("{peer}"), place);
-            assert_eq!(socket_type, SocketType::Pull);
-            assert!(identity.is_empty());
+        Event::Ready { peer, .. } => {
+            assert_eq!(*peer.endpoint(), endpoint);
+            assert_eq!(peer.address().to_string(), place);
+            assert_eq!(peer.socket_type(), SocketType::Pull);
+            assert!(peer.claims().identity().is_empty());
         }
         other => panic!("{other:?}"),
     }
@@ -110,16 +103,19 @@ async fn peers_are_described(transport: Transport) {
         .identity(Identity::new("asker 7").unwrap())
         .build();
     req.connect(&endpoint).unwrap();
-    if transport != Transport::Inproc {
-        let event = wait_for(&mut events, |event| matches!(event, Event::Ready { .. })).await;
-        assert_matches!(event, Event::Ready { identity, .. } if identity == "asker 7");
-    }
+    let event = wait_for(&mut events, |event| matches!(event, Event::Ready { .. })).await;
+    let Event::Ready { peer: told, .. } = event else {
+        panic!("{event:?}");
+    };
     until(|| rep.peers().len() == 1 && req.peers().len() == 1).await;
-    let peer = rep.peers().remove(0);
-    assert_eq!(peer.endpoint, endpoint);
-    assert_eq!(peer.socket_type, SocketType::Req);
-    assert_eq!(peer.identity, "asker 7");
-    match (transport, &peer.address) {
+    let peer = rep.peers().remove(0).peer;
+    assert_eq!(peer, told);
+    assert_eq!(*peer.endpoint(), endpoint);
+    assert_eq!(peer.socket_type(), SocketType::Req);
+    assert_eq!(peer.claims().identity(), "asker 7");
+    let protocol = (transport != Transport::Inproc).then_some((3, 1));
+    assert_eq!(peer.protocol(), protocol);
+    match (transport, peer.address()) {
         (Transport::Tcp, PeerAddress::Tcp(address)) => assert!(address.ip().is_loopback()),
         (Transport::Ipc, PeerAddress::Ipc { pid, .. }) => {
             assert_eq!(*pid, i32::try_from(std::process::id()).ok());
@@ -127,9 +123,18 @@ async fn peers_are_described(transport: Transport) {
         (Transport::Inproc, PeerAddress::Inproc) => {}
         other => panic!("{other:?}"),
     }
-    let peer = req.peers().remove(0);
-    assert_eq!(peer.socket_type, SocketType::Rep);
-    assert_eq!(peer.endpoint, endpoint);
+    let other = req.peers().remove(0).peer;
+    assert_ne!(other, peer);
+    assert_eq!(other.socket_type(), SocketType::Rep);
+    assert_eq!(*other.endpoint(), endpoint);
+    // What is the peer's address here is the own one there.
+    for (one, other) in [(&peer, &other), (&other, &peer)] {
+        let local = one.local_address().map(PeerAddress::Tcp);
+        match transport {
+            Transport::Tcp => assert_eq!(local.as_ref(), Some(other.address())),
+            _ => assert_eq!(local, None),
+        }
+    }
 }
 
 async fn everything_is_counted(transport: Transport) {

@@ -20,4 +20,5 @@ mod publish;
 mod replies;
 mod requests;
 mod restart;
+mod senders;
 mod water_marks;

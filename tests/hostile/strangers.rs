@@ -15,7 +15,7 @@ use crate::scene;
 pub(crate) async fn failure(events: &mut Events, peer: &PeerAddress) -> DisconnectReason {
     let event = wait_for(
         events,
-        |event| matches!(event, Event::HandshakeFailed { peer: who, .. } if who == peer),
+        |event| matches!(event, Event::HandshakeFailed { address, .. } if address == peer),
     )
     .await;
     match event {
@@ -124,8 +124,8 @@ async fn random_bytes() {
             drop(peer);
         }
         wait_for(&mut scene.events, |event| match event {
-            Event::HandshakeFailed { peer, .. } | Event::Disconnected { peer, .. } => {
-                *peer == address
+            Event::HandshakeFailed { .. } | Event::Disconnected { .. } => {
+                event.address() == Some(&address)
             }
             _ => false,
         })
@@ -153,11 +153,14 @@ async fn half_a_greeting_and_silence() {
             matches!(event, Event::HandshakeFailed { .. })
         })
         .await;
-        let Event::HandshakeFailed { peer, reason, .. } = event else {
+        let Event::HandshakeFailed {
+            address, reason, ..
+        } = event
+        else {
             panic!("{event:?}");
         };
         assert_matches!(reason, DisconnectReason::HandshakeTimeout { limit: l, .. } if l == limit);
-        expected.retain(|other| *other != peer);
+        expected.retain(|other| *other != address);
     }
     scene.unharmed().await;
 }

@@ -12,7 +12,7 @@ use crate::scene::{self, Scene};
 pub(crate) async fn end(events: &mut Events, peer: &PeerAddress) -> DisconnectReason {
     let event = wait_for(
         events,
-        |event| matches!(event, Event::Disconnected { peer: who, .. } if who == peer),
+        |event| matches!(event, Event::Disconnected { peer: who, .. } if who.address() == peer),
     )
     .await;
     match event {

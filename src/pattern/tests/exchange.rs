@@ -10,6 +10,7 @@ use crate::message::Message;
 use crate::pattern::replies::{self, Replies, Route};
 use crate::pattern::requests::{Answer, Asked, Requests, Tickets};
 use crate::pattern::{Departure, Pattern, PeerId};
+use crate::peer_handle::Peer;
 use crate::pipe::sync::Arc;
 use crate::pipe::wake::Ticket;
 use crate::pipe::{CloseReason, Pipe};
@@ -83,7 +84,7 @@ impl World {
         let (id, outbound, inbound) = (PeerId(self.ids), pipe(2), pipe(8));
         self.ids += 1;
         self.law.attach_outbound(id, &outbound);
-        self.law.attach_inbound(id, &inbound);
+        self.law.attach_inbound(id, &Peer::somebody(), &inbound);
         self.servers.push(Server {
             id,
             outbound,
@@ -245,7 +246,7 @@ proptest! {
             if kind == 0 {
                 let (outbound, inbound) = (pipe(3), pipe(8));
                 law.attach_outbound(PeerId(ids), &outbound);
-                law.attach_inbound(PeerId(ids), &inbound);
+                law.attach_inbound(PeerId(ids), &Peer::somebody(), &inbound);
                 homes.push((PeerId(ids), outbound, inbound, Vec::new()));
                 ids += 1;
             }

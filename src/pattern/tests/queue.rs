@@ -9,6 +9,7 @@ use crate::message::Message;
 use crate::options::Capacity;
 use crate::pattern::PeerId;
 use crate::pattern::fair_queue::{FairQueue, Next};
+use crate::peer_handle::Peer as Handle;
 use crate::pipe::sync::Arc;
 use crate::pipe::{CloseReason, Pipe};
 use crate::wire::batch::Batch;
@@ -62,7 +63,7 @@ proptest! {
                 Op::Attach => {
                     let (id, pipe) = (PeerId(ids), pipe(CAPACITY));
                     ids += 1;
-                    queue.attach(id, Arc::clone(&pipe));
+                    queue.attach(id, &Handle::somebody(), Arc::clone(&pipe));
                     peers.push(Peer {
                         id,
                         pipe,
@@ -122,8 +123,8 @@ proptest! {
 fn nothing_is_kept_of_peers_that_come_and_go_while_nobody_receives() {
     let queue = Arc::new(FairQueue::default());
     let (silent, busy) = (pipe(CAPACITY), pipe(CAPACITY));
-    queue.attach(PeerId(1), Arc::clone(&silent));
-    queue.attach(PeerId(2), Arc::clone(&busy));
+    queue.attach(PeerId(1), &Handle::somebody(), Arc::clone(&silent));
+    queue.attach(PeerId(2), &Handle::somebody(), Arc::clone(&busy));
     busy.push(&[], &Message::from("kept")).unwrap();
     for (id, pipe) in [(1, &silent), (2, &busy)] {
         pipe.close(CloseReason::Lost);
@@ -148,7 +149,7 @@ fn peers_that_left_keep_no_more_than_one_that_stays() {
     let mut dropped = 0;
     for id in 0..1_000 {
         let pipe = Pipe::new(capacity, 256);
-        queue.attach(PeerId(id), Arc::clone(&pipe));
+        queue.attach(PeerId(id), &Handle::somebody(), Arc::clone(&pipe));
         let message = Message::from([id.to_string().into_bytes(), vec![0; SIZE / 2]]);
         for _ in 0..2 {
             pipe.push(&[], &message).unwrap();

@@ -29,11 +29,11 @@ impl Mechanism {
     pub(super) fn begin(
         self,
         socket_type: SocketType,
-        identity: &[u8],
+        metadata: &[u8],
         out: &mut Vec<u8>,
     ) -> Handshake {
         match self {
-            Self::Null => Handshake::Null(null::AwaitReady::begin(socket_type, identity, out)),
+            Self::Null => Handshake::Null(null::AwaitReady::begin(socket_type, metadata, out)),
         }
     }
 }

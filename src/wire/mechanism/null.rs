@@ -12,8 +12,8 @@ pub(in crate::wire) struct AwaitReady {
 }
 
 impl AwaitReady {
-    pub(super) fn begin(ours: SocketType, identity: &[u8], out: &mut Vec<u8>) -> Self {
-        command::put_ready(out, &metadata::encode(ours, identity));
+    pub(super) fn begin(ours: SocketType, metadata: &[u8], out: &mut Vec<u8>) -> Self {
+        command::put_ready(out, metadata);
         Self { ours }
     }
 

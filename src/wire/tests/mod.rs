@@ -26,6 +26,7 @@ pub(super) const LIMITS: Limits = Limits {
 pub(super) fn local(socket_type: SocketType) -> Local {
     Local {
         socket_type,
+        properties: Vec::new(),
         identity: Bytes::new(),
         limits: LIMITS,
         heartbeat: heartbeat::Settings::default(),
