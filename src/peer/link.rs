@@ -6,6 +6,8 @@
 
 use std::sync::Weak;
 
+use tokio::sync::Notify;
+
 use super::{Hub, Newcomer, Pipes, Standing};
 use crate::endpoint::{Endpoint, PeerAddress};
 use crate::event::{DisconnectReason, Event};
@@ -49,6 +51,8 @@ pub(crate) struct Caller {
     standing: Option<Standing>,
     /// Whether `disconnect` or `close` has ended it.
     over: Mutex<bool>,
+    /// Ends the task that calls for what is left, when that is over.
+    ended: Notify,
 }
 
 /// A pipe between two sockets of one process.
@@ -65,14 +69,14 @@ impl Caller {
         standing: Option<Standing>,
     ) -> Arc<Self> {
         let name = name.to_owned();
-        let (hub, over) = (Arc::downgrade(hub), Mutex::new(false));
         Arc::new(Self {
-            hub,
+            hub: Arc::downgrade(hub),
             endpoint,
             name,
             names,
             standing,
-            over,
+            over: Mutex::new(false),
+            ended: Notify::new(),
         })
     }
 
@@ -100,6 +104,35 @@ impl Caller {
         *self.over.lock() = true;
         self.names
             .withdraw(&self.name, |other| Arc::ptr_eq(other, self));
+        self.ended.notify_one();
+    }
+
+    /// The endpoint is taken away. What is queued and nobody has is still called for by the task
+    /// that is returned, until somebody has come for it or it is [cancelled](Self::cancel), as it
+    /// is when the task is dropped.
+    pub(crate) fn retire(self: &Arc<Self>) -> Option<impl Future<Output = ()> + Send + use<>> {
+        let is_queued = self
+            .standing
+            .as_ref()
+            .is_some_and(|Standing { outbound, .. }| {
+                outbound.close(CloseReason::Done);
+                !outbound.is_consumed() && outbound.load().messages > 0
+            });
+        if !is_queued {
+            self.cancel();
+            return None;
+        }
+        let lingering = Lingering(Arc::clone(self));
+        Some(async move { lingering.0.ended.notified().await })
+    }
+}
+
+/// Calls until it is dropped.
+struct Lingering(Arc<Caller>);
+
+impl Drop for Lingering {
+    fn drop(&mut self) {
+        self.0.cancel();
     }
 }
 
@@ -115,7 +148,8 @@ pub(crate) fn join(bound: &Bound, caller: &Arc<Caller>) {
     if !ours.can_talk_to(theirs) {
         mismatch(&*client, &caller.endpoint, mismatched(ours, theirs));
         mismatch(&*server, &bound.endpoint, mismatched(theirs, ours));
-        return;
+        // Nobody will come for what is queued.
+        return caller.cancel();
     }
     let to_server = client.options().send.joined(server.options().recv);
     let to_client = server.options().send.joined(client.options().recv);
@@ -186,6 +220,8 @@ pub(crate) fn join(bound: &Bound, caller: &Arc<Caller>) {
     drop(over);
     // Whoever disconnects does not see a link that is just being made.
     if !client_admits || caller.is_over() {
+        // What is queued is with the server now.
+        caller.cancel();
         let (id, reason) = (link.client.id, DisconnectReason::Closed);
         let departure = Departure::with_nothing_left(caller.standing.is_some(), reason.clone());
         let end = LinkEnd {

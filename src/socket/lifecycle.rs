@@ -98,7 +98,11 @@ impl Attached {
             #[cfg(feature = "inproc")]
             Kind::Bound(bound) => bound.give_up(core.context.names()),
             #[cfg(feature = "inproc")]
-            Kind::Caller { caller, .. } => caller.cancel(),
+            Kind::Caller { caller, .. } => {
+                if let Some(lingering) = caller.retire() {
+                    core.spawn(lingering);
+                }
+            }
         }
         if let Some(standing) = self.standing() {
             standing.outbound.close(CloseReason::Done);
@@ -117,7 +121,9 @@ impl Attached {
                 stop.send_replace(Stop::Halt);
             }
             #[cfg(feature = "inproc")]
-            Kind::Bound { .. } | Kind::Caller { .. } => {}
+            Kind::Caller { caller, .. } => caller.cancel(),
+            #[cfg(feature = "inproc")]
+            Kind::Bound { .. } => {}
         }
     }
 }

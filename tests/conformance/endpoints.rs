@@ -1,8 +1,10 @@
 //! Binding, connecting, and taking both back, in any order and number.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
-use wirelark::{Event, PullSocket, PushSocket};
+use futures::FutureExt;
+use wirelark::{Event, PullSocket, PushSocket, RepSocket, ReqSocket};
 
 use crate::kit::{soon, until, wait_for};
 use crate::transport::{Transport, on_every_transport};
@@ -16,6 +18,8 @@ on_every_transport!(
     unbind_leaves_what_has_arrived,
     nothing_comes_after_disconnect,
     both_ends_may_bind_or_connect,
+    a_successor_at_the_same_place,
+    what_is_queued_waits_for_the_bind,
 );
 
 async fn connect_before_bind(transport: Transport) {
@@ -160,6 +164,58 @@ async fn both_ends_may_bind_or_connect(transport: Transport) {
     assert_eq!((queues.next(), queues.next()), (Some(50), Some(50)));
 }
 
+async fn a_successor_at_the_same_place(transport: Transport) {
+    let place = transport.somewhere();
+    let pull = PullSocket::builder()
+        .reconnect_interval(Duration::from_millis(10))
+        .build();
+    pull.connect(&place).unwrap();
+    for round in 0..3 {
+        let push = PushSocket::new();
+        push.bind(&place).await.unwrap();
+        soon(push.send(round.to_string())).await.unwrap();
+        assert_eq!(soon(pull.recv()).await.unwrap().text(), round.to_string());
+        assert_eq!(soon(push.close()).await.unsent, 0);
+    }
+}
+
+/// As long as linger allows, though the endpoint, the handle or the socket is gone.
+async fn what_is_queued_waits_for_the_bind(transport: Transport) {
+    for end in ["disconnect", "drop", "close"] {
+        let place = transport.somewhere();
+        let push = PushSocket::builder()
+            .reconnect_interval(Duration::from_millis(10))
+            .build();
+        push.connect(&place).unwrap();
+        for number in 0..10 {
+            soon(push.send(number.to_string())).await.unwrap();
+        }
+        let handle = match end {
+            "disconnect" => {
+                push.disconnect(&place).unwrap();
+                Some(push)
+            }
+            "close" => {
+                assert!(push.close().now_or_never().is_none());
+                Some(push)
+            }
+            _ => {
+                drop(push);
+                None
+            }
+        };
+        let pull = PullSocket::new();
+        pull.bind(&place).await.unwrap();
+        for number in 0..10 {
+            assert_eq!(soon(pull.recv()).await.unwrap().text(), number.to_string());
+        }
+        until(|| pull.peers().is_empty()).await;
+        if let Some(push) = handle {
+            assert_eq!(soon(push.close()).await.unsent, 0);
+        }
+    }
+}
+
 #[tokio::test]
 async fn one_socket_on_every_transport_at_once() {
     let pull = PullSocket::new();
@@ -216,4 +272,45 @@ async fn tcp_addresses() {
     push.connect(format!("tcp://localhost:{port}")).unwrap();
     soon(push.send("by name")).await.unwrap();
     assert_eq!(soon(pull.recv()).await.unwrap().text(), "by name");
+}
+
+/// What bind returns names the endpoint in every call that takes one, also when it stands for many
+/// addresses.
+#[tokio::test]
+async fn what_bind_returns_is_a_name_for_everything() {
+    for text in [
+        "tcp://*:*",
+        "tcp://[::]:*",
+        "tcp://127.0.0.1:*",
+        "tcp://[::1]:*",
+        "tcp://localhost:*",
+        "ipc://*",
+    ] {
+        let rep = RepSocket::new();
+        let mut events = rep.events();
+        let Ok(endpoint) = rep.bind(text).await else {
+            assert!(text.contains("::"), "only IPv6 may be missing, not {text}");
+            continue;
+        };
+        let req = ReqSocket::new();
+        req.connect(&endpoint).unwrap();
+        let answer = async { rep.recv().await.unwrap().reply(text).await.unwrap() };
+        let (reply, ()) = soon(futures::future::join(req.request("?"), answer)).await;
+        assert_eq!(reply.unwrap().text(), text);
+        req.disconnect(&endpoint).unwrap();
+        rep.unbind(&endpoint).unwrap();
+        wait_for(&mut events, |event| matches!(event, Event::Closed { .. })).await;
+        assert!(rep.unbind(&endpoint).is_err() && req.disconnect(&endpoint).is_err());
+    }
+}
+
+/// A wildcard is what bind was given, so it is a name for what was bound, too.
+#[tokio::test]
+async fn a_wildcard_names_what_was_bound_by_it() {
+    for text in ["tcp://127.0.0.1:*", "ipc://*"] {
+        let pull = PullSocket::new();
+        let endpoint = pull.bind(text).await.unwrap();
+        pull.unbind(text).unwrap();
+        assert!(pull.unbind(text).is_err() && pull.unbind(&endpoint).is_err());
+    }
 }

@@ -12,6 +12,7 @@ mod transport;
 
 mod balance;
 mod closing;
+mod crowds;
 mod endpoints;
 mod events;
 mod exchange;

@@ -6,7 +6,49 @@ use wirelark::{Event, PubSocket, PullSocket, PushSocket, SocketBuilder, SubSocke
 use crate::kit::{assert_matches, soon, wait_for};
 use crate::transport::{Transport, on_every_transport};
 
-on_every_transport!(peers_that_left_keep_no_more_than_one_that_stays);
+on_every_transport!(
+    peers_that_left_keep_no_more_than_one_that_stays,
+    a_burst_within_the_mark_arrives,
+    a_mark_is_no_quota,
+);
+
+/// A publisher never waits, and what its mark allows is not lost either, however slow the way is.
+async fn a_burst_within_the_mark_arrives(transport: Transport) {
+    for mark in [100, 1_000] {
+        let publisher = PubSocket::builder().send_hwm(mark).build();
+        let endpoint = publisher.bind(transport.anywhere()).await.unwrap();
+        let subscriber = SubSocket::builder().subscribe("").build();
+        subscriber.connect(&endpoint).unwrap();
+        soon(publisher.wait_for_subscribers("", 1)).await.unwrap();
+        for number in 0..mark {
+            publisher.try_send(number.to_string()).unwrap();
+        }
+        for number in 0..mark {
+            let message = soon(subscriber.recv()).await.unwrap();
+            assert_eq!(message.text(), number.to_string());
+        }
+        assert_eq!(publisher.stats().dropped, 0);
+    }
+}
+
+/// What has been read makes room for as much again.
+async fn a_mark_is_no_quota(transport: Transport) {
+    let publisher = PubSocket::builder().send_hwm(11_024).build();
+    let endpoint = publisher.bind(transport.anywhere()).await.unwrap();
+    let subscriber = SubSocket::builder().recv_hwm(11_024).subscribe("").build();
+    subscriber.connect(&endpoint).unwrap();
+    soon(publisher.wait_for_subscribers("", 1)).await.unwrap();
+    for burst in [9_999, 1_100, 11_024] {
+        for number in 0..burst {
+            publisher.try_send(number.to_string()).unwrap();
+        }
+        for number in 0..burst {
+            let message = soon(subscriber.recv()).await.unwrap();
+            assert_eq!(message.text(), number.to_string());
+        }
+    }
+    assert_eq!(publisher.stats().dropped, 0);
+}
 
 /// How many messages go in before there is no room, and that as many come out.
 async fn fits(
@@ -31,6 +73,9 @@ async fn fits(
         assert_eq!(soon(pull.recv()).await.unwrap().text(), number.to_string());
     }
     assert!(pull.try_recv().is_err());
+    // There is room again.
+    push.try_send("one more").unwrap();
+    assert_eq!(soon(pull.recv()).await.unwrap().text(), "one more");
     count
 }
 
@@ -49,6 +94,10 @@ async fn inproc_holds_what_both_ends_allow() {
         );
         assert_eq!(fits(push().send_hwm(0), pull(), bind_first).await, 50_000);
         assert_eq!(fits(push(), pull().recv_hwm(0), bind_first).await, 50_000);
+        for (send, recv) in [(0, 0), (1, 0), (0, 1)] {
+            let (push, pull) = (push().send_hwm(send), pull().recv_hwm(recv));
+            assert_eq!(fits(push, pull, bind_first).await, 50_000);
+        }
     }
 }
 
@@ -69,6 +118,22 @@ async fn inproc_before_the_bind() {
         count += 1;
     }
     assert_eq!(count, 12);
+}
+
+/// A socket that is gone before anybody binds leaves what it was allowed to queue.
+#[tokio::test]
+async fn inproc_closed_before_the_bind() {
+    let place = Transport::Inproc.somewhere();
+    let push = PushSocket::builder().send_hwm(3).build();
+    push.connect(&place).unwrap();
+    while push.try_send("left").is_ok() {}
+    drop(push);
+    let pull = PullSocket::builder().recv_hwm(0).build();
+    pull.bind(&place).await.unwrap();
+    for _ in 0..3 {
+        assert_eq!(soon(pull.recv()).await.unwrap().text(), "left");
+    }
+    assert!(pull.try_recv().is_err());
 }
 
 /// The mark in bytes; one message that is larger still passes when nothing else is there.
