@@ -1,9 +1,10 @@
 //! Who gets a message, and whose turn it is: round robin out, fair queue in.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use futures::FutureExt;
-use wirelark::{PullSocket, PushSocket, TrySendError};
+use wirelark::{Message, PullSocket, PushSocket, TrySendError};
 
 use crate::kit::{assert_matches, soon, until};
 use crate::transport::{Transport, on_every_transport};
@@ -15,6 +16,8 @@ on_every_transport!(
     push_waits_for_a_peer,
     push_waits_for_room,
     immediate_queues_for_connected_peers_only,
+    immediate_ends_with_the_connection,
+    what_a_leaving_worker_gets_is_whole,
 );
 
 async fn work_is_dealt_evenly(transport: Transport) {
@@ -179,4 +182,68 @@ async fn immediate_queues_for_connected_peers_only(transport: Transport) {
         soon(push.send(number.to_string())).await.unwrap();
     }
     until(|| pull.stats().received.messages == 15).await;
+}
+
+/// No peer, no queue; and the next one gets what comes after it is there.
+async fn immediate_ends_with_the_connection(transport: Transport) {
+    let place = transport.somewhere();
+    let push = PushSocket::builder()
+        .immediate(true)
+        .reconnect_interval(Duration::from_millis(10))
+        .build();
+    push.connect(&place).unwrap();
+    for round in 0..3 {
+        assert_matches!(push.try_send("nobody"), Err(TrySendError::Full(_)));
+        let pull = PullSocket::new();
+        pull.bind(&place).await.unwrap();
+        soon(push.send(round.to_string())).await.unwrap();
+        assert_eq!(soon(pull.recv()).await.unwrap().text(), round.to_string());
+        soon(pull.close()).await;
+        until(|| push.peers().is_empty()).await;
+    }
+}
+
+/// Messages of several frames, larger than any buffer on the way, to a worker that leaves in the
+/// middle and comes back: whatever is lost is lost as a whole.
+async fn what_a_leaving_worker_gets_is_whole(transport: Transport) {
+    let large = vec![7; 8 << 20];
+    let message = |name: &str, frames: usize| {
+        let mut parts = vec![name.as_bytes().to_vec(); frames - 1];
+        parts.push(large.clone());
+        Message::from(parts)
+    };
+    let push = PushSocket::builder().send_hwm(1).build();
+    let endpoint = push.bind(transport.anywhere()).await.unwrap();
+    let pull = PullSocket::builder().recv_hwm(1).build();
+    pull.connect(&endpoint).unwrap();
+    soon(push.send(message("0", 3))).await.unwrap();
+    assert_eq!(soon(pull.recv()).await.unwrap(), message("0", 3));
+
+    soon(push.send("1")).await.unwrap();
+    soon(push.send(message("2", 3))).await.unwrap();
+    pull.disconnect(&endpoint).unwrap();
+    pull.connect(&endpoint).unwrap();
+    let (third, fourth, last) = (message("3", 4), message("4", 3), message("5", 2));
+    let sender = tokio::spawn(async move {
+        for message in [third, fourth, last] {
+            push.send(message).await.unwrap();
+        }
+        push.close().await
+    });
+    loop {
+        let got = soon(pull.recv()).await.unwrap();
+        let name = got.text().into_owned();
+        match name.as_str() {
+            "1" => assert_eq!(got, Message::from("1")),
+            "2" | "4" => assert_eq!(got, message(&name, 3)),
+            "3" => assert_eq!(got, message(&name, 4)),
+            "5" => {
+                assert_eq!(got, message(&name, 2));
+                break;
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+    soon(pull.close()).await;
+    soon(sender).await.unwrap();
 }

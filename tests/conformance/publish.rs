@@ -16,6 +16,9 @@ on_every_transport!(
     subscriptions_are_replayed_to_a_new_publisher,
     one_subscriber_of_several_publishers,
     a_subscriber_that_leaves_is_forgotten,
+    a_subscriber_that_disconnects_is_forgotten,
+    a_publisher_that_connects_first,
+    topics_of_any_length,
 );
 
 async fn a_prefix_of_the_first_frame_decides(transport: Transport) {
@@ -195,6 +198,57 @@ async fn a_subscriber_that_leaves_is_forgotten(transport: Transport) {
     assert_eq!(publisher.stats().dropped, 0);
 }
 
+/// It may come back, and then gets what follows.
+async fn a_subscriber_that_disconnects_is_forgotten(transport: Transport) {
+    let publisher = PubSocket::new();
+    let endpoint = publisher.bind(transport.anywhere()).await.unwrap();
+    let subscriber = SubSocket::builder().subscribe("a").build();
+    for round in 0..3 {
+        subscriber.connect(&endpoint).unwrap();
+        soon(publisher.wait_for_subscribers("a", 1)).await.unwrap();
+        publisher.send(format!("a {round}")).await.unwrap();
+        let message = soon(subscriber.recv()).await.unwrap();
+        assert_eq!(message.text(), format!("a {round}"));
+        subscriber.disconnect(&endpoint).unwrap();
+        until(|| publisher.topics() == 0 && publisher.peers().is_empty()).await;
+        publisher.send("a word to nobody").await.unwrap();
+        assert_matches!(subscriber.try_recv(), Err(TryRecvError::Empty));
+    }
+}
+
+/// Nothing is queued for a subscriber that has not said what it wants.
+async fn a_publisher_that_connects_first(transport: Transport) {
+    let place = transport.somewhere();
+    let publisher = PubSocket::new();
+    publisher.connect(&place).unwrap();
+    publisher.send("before").await.unwrap();
+    let subscriber = SubSocket::builder().subscribe("").build();
+    subscriber.bind(&place).await.unwrap();
+    soon(publisher.wait_for_subscribers("", 1)).await.unwrap();
+    publisher.send("after").await.unwrap();
+    assert_eq!(soon(subscriber.recv()).await.unwrap().text(), "after");
+}
+
+/// With the command's name, and with the single byte of ZMTP 3.0, around every length at which the
+/// header of a frame changes.
+async fn topics_of_any_length(transport: Transport) {
+    let publisher = PubSocket::new();
+    let endpoint = publisher.bind(transport.anywhere()).await.unwrap();
+    let subscriber = SubSocket::new();
+    subscriber.connect(&endpoint).unwrap();
+    for length in [0, 1, 244, 245, 246, 247, 253, 254, 255, 256, 257, 4_096] {
+        let topic = vec![b't'; length];
+        subscriber.subscribe(&topic).unwrap();
+        soon(publisher.wait_for_subscribers(&topic, 1))
+            .await
+            .unwrap();
+        publisher.send(topic.as_slice()).await.unwrap();
+        assert_eq!(soon(subscriber.recv()).await.unwrap().byte_len(), length);
+        subscriber.unsubscribe(&topic).unwrap();
+        until(|| publisher.topics() == 0).await;
+    }
+}
+
 /// A publisher that does not filter, as old ones may not: the subscriber does.
 #[tokio::test]
 async fn a_subscriber_filters_on_its_own_side() {
@@ -230,6 +284,28 @@ async fn subscriptions_in_the_form_of_zmtp_3_0() {
     assert_eq!(publisher.message().await, [b"\x01a"]);
     subscriber.unsubscribe("a").unwrap();
     assert_eq!(publisher.message().await, [b"\0a"]);
+}
+
+/// Subscribers of either version ask in their own way and get the same.
+#[tokio::test]
+async fn subscribers_of_both_versions() {
+    let publisher = PubSocket::new();
+    let endpoint = publisher.bind("tcp://127.0.0.1:*").await.unwrap();
+    let command = b"\x04\x0b\x09SUBSCRIBEA";
+    let message = b"\x00\x02\x01A";
+    for (minor, request) in [(1, command.as_slice()), (0, message.as_slice())] {
+        let mut subscriber = RawPeer::connect(&endpoint).await;
+        subscriber.send(frames::greeting(3, minor, "NULL")).await;
+        subscriber.expect_greeting().await;
+        subscriber.ready("SUB").await;
+        subscriber.send(request).await;
+        soon(publisher.wait_for_subscribers("A", 1)).await.unwrap();
+        publisher.send("ALOL").await.unwrap();
+        let frame = subscriber.frame().await;
+        assert_eq!((frame.flags, frame.body.as_slice()), (0, &b"ALOL"[..]));
+        drop(subscriber);
+        until(|| publisher.peers().is_empty()).await;
+    }
 }
 
 /// A subscriber that stops reading loses messages; a lively one and the publisher do not notice.

@@ -8,6 +8,7 @@ use crate::transport::{Transport, on_every_transport};
 
 on_every_transport!(
     answers_out_of_order,
+    everybody_is_heard,
     answers_from_other_tasks,
     an_answer_to_somebody_who_left,
     an_unanswered_request_holds_up_nobody,
@@ -36,6 +37,36 @@ async fn answers_out_of_order(transport: Transport) {
     }
     for client in clients {
         soon(client).await.unwrap();
+    }
+}
+
+/// In lock-step, one after the other: whoever has asked has its turn before anybody asks again.
+async fn everybody_is_heard(transport: Transport) {
+    let rep = RepSocket::new();
+    let endpoint = rep.bind(transport.anywhere()).await.unwrap();
+    let names = ["a", "b", "c", "d", "e"];
+    let clients = names.map(|name| {
+        let req = ReqSocket::new();
+        req.connect(&endpoint).unwrap();
+        (name, req)
+    });
+    for round in 1..=5 {
+        for (name, req) in &clients {
+            soon(req.send(*name)).await.unwrap();
+        }
+        until(|| rep.stats().received.messages == 5 * round).await;
+        let mut asked = Vec::new();
+        for _ in names {
+            let name = soon(rep.recv()).await.unwrap().text().into_owned();
+            rep.send(["re", &name]).await.unwrap();
+            asked.push(name);
+        }
+        asked.sort();
+        assert_eq!(asked, names);
+        for (name, req) in &clients {
+            let answer = soon(req.recv()).await.unwrap();
+            assert_eq!(answer.frame(1), Some(name.as_bytes()));
+        }
     }
 }
 

@@ -14,6 +14,7 @@ use crate::transport::{Transport, on_every_transport};
 on_every_transport!(
     clones_ask_in_parallel,
     servers_are_asked_in_turn,
+    servers_that_connected_are_asked_in_turn,
     lock_step,
     out_of_turn,
     a_request_waits_for_its_server,
@@ -69,6 +70,27 @@ async fn servers_are_asked_in_turn(transport: Transport) {
         answers.push(soon(req.request("")).await.unwrap().text().into_owned());
     }
     assert_eq!(answers, ["a", "b", "c", "a", "b", "c"]);
+}
+
+async fn servers_that_connected_are_asked_in_turn(transport: Transport) {
+    let req = ReqSocket::new();
+    let endpoint = req.bind(transport.anywhere()).await.unwrap();
+    let mut servers = Vec::new();
+    for prefix in ["a", "b", "c", "d", "e"] {
+        let rep = RepSocket::new();
+        rep.connect(&endpoint).unwrap();
+        echo(&rep, prefix);
+        servers.push(rep);
+    }
+    until(|| req.peers().len() == 5).await;
+    for _ in 0..3 {
+        let mut answers = Vec::new();
+        for _ in 0..5 {
+            answers.push(soon(req.request("")).await.unwrap().text().into_owned());
+        }
+        answers.sort();
+        assert_eq!(answers, ["a", "b", "c", "d", "e"]);
+    }
 }
 
 async fn lock_step(transport: Transport) {
