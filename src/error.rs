@@ -8,6 +8,7 @@ use thiserror::Error;
 
 use crate::endpoint::{Endpoint, EndpointError};
 use crate::event::DisconnectReason;
+use crate::identity::Identity;
 use crate::message::Message;
 
 /// The socket has been closed, by `close` on this handle or on a clone of it.
@@ -120,6 +121,15 @@ pub enum ConnectError {
         /// The endpoint as it was given.
         endpoint: Endpoint,
     },
+    /// A ROUTER has a peer of this name already.
+    #[error("cannot connect to {endpoint} as {identity}: another peer has this name")]
+    #[non_exhaustive]
+    IdentityTaken {
+        /// The endpoint as it was given.
+        endpoint: Endpoint,
+        /// The name.
+        identity: Identity,
+    },
     /// The socket has been closed.
     #[error("the socket is closed")]
     Closed,
@@ -172,6 +182,65 @@ impl TrySendError {
     pub fn into_message(self) -> Message {
         match self {
             Self::Full(message) | Self::Closed(message) => message,
+        }
+    }
+}
+
+/// Why [`send_to`](crate::RouterSocket::send_to) failed. The message comes back.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum SendToError {
+    /// No peer has this name, or the one that had it has left meanwhile.
+    #[error("no peer is known as {peer}")]
+    #[non_exhaustive]
+    Unroutable {
+        /// The name.
+        peer: Identity,
+        /// The message that was not sent.
+        message: Message,
+    },
+    /// The socket has been closed.
+    #[error("the socket is closed")]
+    Closed(Message),
+}
+
+impl SendToError {
+    /// The message that was not sent.
+    pub fn into_message(self) -> Message {
+        match self {
+            Self::Unroutable { message, .. } | Self::Closed(message) => message,
+        }
+    }
+}
+
+/// Why [`try_send_to`](crate::RouterSocket::try_send_to) failed. The message comes back.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum TrySendToError {
+    /// The peer has no room for it now.
+    #[error("the peer has no room for the message")]
+    Full(Message),
+    /// No peer has this name.
+    #[error("no peer is known as {peer}")]
+    #[non_exhaustive]
+    Unroutable {
+        /// The name.
+        peer: Identity,
+        /// The message that was not sent.
+        message: Message,
+    },
+    /// The socket has been closed.
+    #[error("the socket is closed")]
+    Closed(Message),
+}
+
+impl TrySendToError {
+    /// The message that was not sent.
+    pub fn into_message(self) -> Message {
+        match self {
+            Self::Full(message) | Self::Unroutable { message, .. } | Self::Closed(message) => {
+                message
+            }
         }
     }
 }

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use crate::endpoint::{Endpoint, PeerAddress};
 use crate::fault::PeerFault;
+use crate::identity::Identity;
 use crate::peer_handle::Peer;
 
 /// Something that happened to an endpoint or a connection of a socket.
@@ -175,6 +176,15 @@ pub enum DisconnectReason {
     },
     /// This side closed or disconnected the socket.
     Closed,
+    /// The peer calls itself what another peer of this ROUTER is called already.
+    #[non_exhaustive]
+    IdentityTaken {
+        /// The name.
+        identity: Identity,
+    },
+    /// Another peer has taken the name of this one, as a ROUTER with
+    /// [`handover`](crate::SocketBuilder::handover) lets it.
+    Replaced,
     /// This side gave the connection up, to be sure that no late reply to an abandoned request
     /// arrives on it.
     Reset,
@@ -196,6 +206,10 @@ impl fmt::Display for DisconnectReason {
                 )
             }
             Self::Closed => f.write_str("this side closed the connection"),
+            Self::IdentityTaken { identity } => {
+                write!(f, "another peer is known as {identity} already")
+            }
+            Self::Replaced => f.write_str("another peer has taken this one's identity"),
             Self::Reset => f.write_str("this side gave the connection up with a request"),
         }
     }

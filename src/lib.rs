@@ -33,11 +33,13 @@
 //!
 //! | You want | Use | It talks to |
 //! |---|---|---|
-//! | to ask, and have the answer | [`ReqSocket`] | [`RepSocket`], ROUTER |
-//! | to answer | [`RepSocket`] | [`ReqSocket`], DEALER |
+//! | to ask, and have the answer | [`ReqSocket`] | [`RepSocket`], [`RouterSocket`] |
+//! | to answer | [`RepSocket`] | [`ReqSocket`], [`DealerSocket`] |
 //! | to tell everybody who is interested | [`PubSocket`] | [`SubSocket`], XSUB |
 //! | to hear what you are interested in | [`SubSocket`] | [`PubSocket`], XPUB |
 //! | to deal out work | [`PushSocket`] | [`PullSocket`] |
+//! | to have many questions open, or to work for a broker | [`DealerSocket`] | [`RouterSocket`], [`RepSocket`], [`DealerSocket`] |
+//! | to answer when and whom you like: a server, a broker | [`RouterSocket`] | [`DealerSocket`], [`ReqSocket`], [`RouterSocket`] |
 //! | to take work, or to collect results | [`PullSocket`] | [`PushSocket`] |
 //!
 //! Types in capitals only exist in other implementations so far. A verb that a pattern does not
@@ -64,12 +66,12 @@
 //! socket sent it to one peer. `Ok` from a `send` means that the message is in the queue of a peer.
 //! If its connection dies while it is being written, or lies in a buffer of the kernel, it is lost. What
 //! becomes of the others depends on the pattern: a connecting PUSH keeps them for the next
-//! connection, a binding one gives them to other peers, PUB and REP drop and count them, and a REQ
+//! connection, a binding one gives them to other peers, PUB, REP and ROUTER drop and count them, and a REQ
 //! sends its request again. Who needs more than this has messages acknowledged by the receiver.
 //!
 //! **Back-pressure.** Each peer has a queue in either direction, bounded in messages and in bytes (see
-//! [`send_hwm`](SocketBuilder::send_hwm) and its neighbours). When they are full a PUSH waits, a PUB
-//! drops for that subscriber and counts it, and a REP gives the reply back.
+//! [`send_hwm`](SocketBuilder::send_hwm) and its neighbours). When they are full a PUSH, a DEALER or a ROUTER
+//! waits, a PUB drops for that subscriber and counts it, and a REP gives the reply back.
 //!
 //! **Cancel safety.** Every future may be dropped at any time, in [`tokio::select!`] or by a timeout. A
 //! dropped `recv` has lost no message, and a dropped `send` has queued nothing. A dropped
@@ -78,8 +80,8 @@
 //! **Errors and events.** An error says what the caller can act on: the endpoint is malformed or in
 //! use, the socket is closed, it is not this socket's turn. What the network and the peers do is no
 //! error of `send` or `recv`: connections are made again for as long as the socket lives, and each
-//! change is an [`Event`] with endpoint, address, stage and reason. Only questions and answers need
-//! their peer: [`RequestError::Lost`] and [`ReplyError::PeerGone`] tell when it has gone. A failed
+//! change is an [`Event`] with endpoint, address, stage and reason. Only who means one
+//! certain peer hears that it has gone: [`RequestError::Lost`], [`ReplyError::PeerGone`], [`SendToError::Unroutable`]. A failed
 //! `send`, `try_send` or `reply` gives the message back.
 //!
 //! ```
@@ -137,6 +139,7 @@ mod endpoint;
 mod error;
 mod event;
 mod fault;
+mod identity;
 mod message;
 mod options;
 mod pattern;
@@ -150,29 +153,34 @@ mod wire;
 
 /// Which socket types have which options: the bounds in [`SocketBuilder`]'s methods.
 pub mod kind {
-    pub use crate::socket::builder::{Build, Identified, QueuesAhead, Receives, Sends, Subscribes};
+    pub use crate::socket::builder::{
+        Build, Identified, Probes, QueuesAhead, Receives, Routes, Sends, Subscribes,
+    };
 }
 
 pub use endpoint::{
     Endpoint, EndpointError, EndpointProblem, InprocEndpoint, IpcEndpoint, PeerAddress, TcpEndpoint,
 };
 pub use error::{
-    BindError, Closed, ConnectError, RecvError, ReplyError, RequestError, SendError, TryRecvError,
-    TrySendError, UnknownEndpoint,
+    BindError, Closed, ConnectError, RecvError, ReplyError, RequestError, SendError, SendToError,
+    TryRecvError, TrySendError, TrySendToError, UnknownEndpoint,
 };
 pub use event::{DisconnectReason, Event};
 pub use fault::{Incompatible, PeerFault, ProtocolError};
+pub use identity::{Identity, IdentityError};
 pub use message::{Frames, IntoFrame, Message};
-pub use options::{Identity, IdentityError, KeepAlive, MetadataError};
+pub use options::{KeepAlive, MetadataError};
 pub use peer_handle::{Claims, Peer};
 pub use socket::builder::SocketBuilder;
 pub use socket::context::Context;
+pub use socket::dealer::DealerSocket;
 pub use socket::events::Events;
 pub use socket::pub_sub::{PubSocket, PublishSink, SubSocket};
 pub use socket::push_pull::{PullSocket, PushSocket};
 pub use socket::recv::MessageStream;
 pub use socket::rep::{RepSocket, Reply, Request};
 pub use socket::req::ReqSocket;
+pub use socket::router::{RouterSocket, RouterStream};
 pub use socket::send::{MessageSink, SendPermit};
 pub use socket::stats::{CloseReport, Flow, PeerStats, SocketStats};
 pub use socket_type::{SocketType, UnknownSocketType};

@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use thiserror::Error;
 
 pub(crate) use metadata::Metadata;
 pub use metadata::MetadataError;
@@ -26,6 +25,12 @@ pub(crate) struct Options {
     pub(crate) identity: Bytes,
     /// Told to every peer.
     pub(crate) metadata: Metadata,
+    /// Whether every connection begins with an empty message, by which a ROUTER learns of us.
+    pub(crate) probe: bool,
+    /// Whether a newcomer takes the name of the peer that holds it.
+    pub(crate) handover: bool,
+    /// Whether messages that cannot be routed are dropped, as in libzmq.
+    pub(crate) drop_unroutable: bool,
     pub(crate) transport: TransportOptions,
 }
 
@@ -58,6 +63,9 @@ impl Default for Options {
             max_frames: MAX_FRAMES,
             identity: Bytes::new(),
             metadata: Metadata::default(),
+            probe: false,
+            handover: false,
+            drop_unroutable: false,
             transport: TransportOptions {
                 keep_alive: Some(KeepAlive::default()),
                 ..TransportOptions::default()
@@ -151,87 +159,5 @@ impl KeepAlive {
 impl Default for KeepAlive {
     fn default() -> Self {
         Self::new(Duration::from_secs(60), Duration::from_secs(10), 6)
-    }
-}
-
-/// A socket's name towards ROUTER peers: 1 to 255 bytes, the first of them not zero (RFC 28:
-/// identities that begin with a zero byte are made by ROUTERs).
-///
-/// libzmq: `ZMQ_ROUTING_ID`, formerly `ZMQ_IDENTITY`.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Identity(Bytes);
-
-/// The longest identity, in bytes.
-pub(crate) const IDENTITY_MAX: usize = 255;
-
-/// Why some bytes are no [`Identity`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
-#[non_exhaustive]
-pub enum IdentityError {
-    /// An identity has at least one byte. A socket without a name simply sets none.
-    #[error("an identity cannot be empty")]
-    Empty,
-    /// An identity has at most 255 bytes.
-    #[error("an identity of {length} bytes is too long: at most {IDENTITY_MAX} are allowed")]
-    #[non_exhaustive]
-    TooLong {
-        /// The length of what was given.
-        length: usize,
-    },
-    /// Names that start with a zero byte belong to ROUTERs.
-    #[error("an identity cannot start with a zero byte")]
-    LeadingZero,
-}
-
-impl Identity {
-    /// Checks `name`. Errors: it is empty, longer than 255 bytes, or starts with a zero byte.
-    pub fn new(name: impl Into<Bytes>) -> Result<Self, IdentityError> {
-        let name = name.into();
-        match name.first() {
-            None => Err(IdentityError::Empty),
-            Some(0) => Err(IdentityError::LeadingZero),
-            Some(_) if name.len() > IDENTITY_MAX => {
-                Err(IdentityError::TooLong { length: name.len() })
-            }
-            Some(_) => Ok(Self(name)),
-        }
-    }
-
-    /// The name.
-    pub const fn as_bytes(&self) -> &Bytes {
-        &self.0
-    }
-}
-
-impl TryFrom<&str> for Identity {
-    type Error = IdentityError;
-
-    fn try_from(name: &str) -> Result<Self, IdentityError> {
-        Self::new(name.as_bytes().to_vec())
-    }
-}
-
-impl TryFrom<String> for Identity {
-    type Error = IdentityError;
-
-    fn try_from(name: String) -> Result<Self, IdentityError> {
-        Self::new(name)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn identities_are_checked() {
-        assert_eq!(Identity::new(""), Err(IdentityError::Empty));
-        assert_eq!(Identity::new(&b"\0x"[..]), Err(IdentityError::LeadingZero));
-        assert_eq!(
-            Identity::new(vec![1; 256]),
-            Err(IdentityError::TooLong { length: 256 })
-        );
-        assert!(Identity::new(vec![1; 255]).is_ok());
-        assert_eq!(Identity::try_from("me").unwrap().as_bytes(), "me");
     }
 }

@@ -4,13 +4,14 @@ use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::net::SocketAddr;
 use std::ptr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
 use crate::endpoint::{Endpoint, PeerAddress};
+use crate::identity::Identity;
 use crate::socket_type::SocketType;
 
 /// The other end of one connection over which messages can pass, or could.
@@ -54,6 +55,7 @@ struct Known {
     protocol: Option<(u8, u8)>,
     connected_at: Instant,
     claims: Claims,
+    known_as: OnceLock<Identity>,
     /// When something was read last, and written, in nanoseconds after `connected_at`; zero: never.
     read: AtomicU64,
     written: AtomicU64,
@@ -88,6 +90,7 @@ impl Peer {
             protocol,
             connected_at: Instant::now(),
             claims,
+            known_as: OnceLock::new(),
             read: AtomicU64::new(0),
             written: AtomicU64::new(0),
         }))
@@ -136,6 +139,17 @@ impl Peer {
     /// [`last_received`](Self::last_received).
     pub fn last_sent(&self) -> Option<Instant> {
         self.0.at(&self.0.written)
+    }
+
+    /// The name by which a ROUTER addresses it, made up or not; `None` on other types.
+    pub fn known_as(&self) -> Option<&Identity> {
+        self.0.known_as.get()
+    }
+
+    /// It is addressed by this name for as long as its connection lasts.
+    pub(crate) fn name(&self, name: Identity) {
+        // It is named once.
+        let _ = self.0.known_as.set(name);
     }
 
     /// What it says of itself. Nobody has checked any of it.
@@ -191,6 +205,7 @@ impl fmt::Debug for Peer {
             .field("address", &self.0.address)
             .field("local_address", &self.0.local_address)
             .field("socket_type", &self.0.socket_type)
+            .field("known_as", &self.0.known_as.get())
             .field("claims", &self.0.claims)
             .finish_non_exhaustive()
     }

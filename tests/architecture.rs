@@ -18,6 +18,7 @@ const WORDS: &[&str] = &[
     "error",
     "event",
     "fault",
+    "identity",
     "message",
     "options",
     "peer_handle",

@@ -11,6 +11,8 @@
 //! | SUB | subscriptions only ([`interest`]) | [`fair_queue`] with a filter |
 //! | REQ | [`round_robin`] | [`fair_queue`], from the peer that was asked ([`requests`]) |
 //! | REP | the peer that asked | [`fair_queue`] with an [`envelope`] ([`replies`]) |
+//! | DEALER | [`round_robin`] | [`fair_queue`] |
+//! | ROUTER | the peer that is named | [`fair_queue`], with the name of the peer ([`routes`]) |
 //!
 //! Lock order: the pattern's state, then its line, or one pipe. Nothing is called under a line's
 //! lock, and a pipe's signals arrive with no pipe locked.
@@ -23,9 +25,11 @@ pub(crate) mod interest;
 mod line;
 #[cfg(all(test, pipe_loom))]
 mod loom;
+mod outlet;
 pub(crate) mod replies;
 pub(crate) mod requests;
 pub(crate) mod round_robin;
+pub(crate) mod routes;
 mod slots;
 #[cfg(all(test, not(pipe_loom)))]
 mod tests;
@@ -34,6 +38,7 @@ mod trie;
 use std::fmt;
 
 use crate::event::DisconnectReason;
+use crate::identity::Identity;
 use crate::peer_handle::Peer;
 use crate::pipe::Pipe;
 use crate::pipe::sync::Arc;
@@ -71,6 +76,10 @@ impl Departure {
     }
 }
 
+/// A newcomer's name belongs to another peer.
+#[derive(Debug)]
+pub(crate) struct NameTaken(pub(crate) Identity);
+
 /// What a socket type does with the ends of its peers' pipes.
 pub(crate) trait Pattern: fmt::Debug + Send + Sync {
     /// Whether messages may be queued for a peer that is not connected yet.
@@ -81,6 +90,23 @@ pub(crate) trait Pattern: fmt::Debug + Send + Sync {
     /// Whether anything that peers send is of use; what is not is dropped before it is queued.
     fn listens(&self) -> bool {
         true
+    }
+
+    /// Comes before the pipes of a connection are attached: gives the peer its name, under which what is
+    /// sent goes into this pipe, where peers have names. Returns from whom it took the name: to that
+    /// one nothing is sent any more, and its connection is to be ended.
+    fn welcome(&self, _: PeerId, _: &Peer, _: &Arc<Pipe>) -> Result<Option<PeerId>, NameTaken> {
+        Ok(None)
+    }
+
+    /// Keeps a name for a peer that is still to be connected; `false` when another one has it.
+    fn reserve_name(&self, _: PeerId, _: &Identity, _: &Arc<Pipe>) -> bool {
+        false
+    }
+
+    /// How many messages were dropped because nobody has the name to which they were sent.
+    fn unroutable(&self) -> u64 {
+        0
     }
 
     /// Messages can be sent into this pipe.

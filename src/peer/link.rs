@@ -5,6 +5,7 @@
 //! back to waiting for somebody to bind the name.
 
 use std::sync::Weak;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use tokio::sync::Notify;
 
@@ -12,12 +13,14 @@ use super::{Hub, Newcomer, Pipes, Standing};
 use crate::endpoint::{Endpoint, PeerAddress};
 use crate::event::{DisconnectReason, Event};
 use crate::fault::{Incompatible, PeerFault};
+use crate::message::Message;
 use crate::pattern::{Departure, PeerId};
 use crate::peer_handle::{Claims, Peer, Standpoint};
 use crate::pipe::sync::{Arc, Mutex};
 use crate::pipe::{CloseReason, Pipe};
 use crate::socket_type::SocketType;
 use crate::transport::inproc::Namespace;
+use crate::wire::batch::Batch;
 
 /// The names of one context.
 pub(crate) type Names = Namespace<Bound, Arc<Caller>>;
@@ -53,6 +56,8 @@ pub(crate) struct Caller {
     over: Mutex<bool>,
     /// Ends the task that calls for what is left, when that is over.
     ended: Notify,
+    /// Whether a probe waits in the standing pipe for the next socket that reads it.
+    probes: AtomicBool,
 }
 
 /// A pipe between two sockets of one process.
@@ -77,6 +82,7 @@ impl Caller {
             standing,
             over: Mutex::new(false),
             ended: Notify::new(),
+            probes: AtomicBool::new(false),
         })
     }
 
@@ -97,6 +103,13 @@ impl Caller {
 
     fn is_over(&self) -> bool {
         *self.over.lock()
+    }
+
+    /// Puts a probe in front of what is queued.
+    fn probe(&self, outbound: &Pipe) {
+        if self.standing.is_none() || !self.probes.swap(true, Ordering::Relaxed) {
+            put_probe(outbound);
+        }
     }
 
     /// Never calls again. A link that stands is ended by hanging up.
@@ -136,6 +149,12 @@ impl Drop for Lingering {
     }
 }
 
+fn put_probe(pipe: &Pipe) {
+    let mut probe = Batch::default();
+    probe.push(&[], &Message::from(""), 0);
+    pipe.put_back(probe);
+}
+
 /// Gives a bound and a connecting socket the ends of two pipes.
 pub(crate) fn join(bound: &Bound, caller: &Arc<Caller>) {
     let Some(client) = caller.hub.upgrade() else {
@@ -161,6 +180,13 @@ pub(crate) fn join(bound: &Bound, caller: &Arc<Caller>) {
         None => inproc_pipe(to_server),
     };
     let down = inproc_pipe(to_client);
+    // Before anybody has an end of them.
+    if client.options().probe {
+        caller.probe(&up);
+    }
+    if server.options().probe {
+        put_probe(&down);
+    }
     let link = Arc::new(Link {
         client: Side {
             hub: caller.hub.clone(),
@@ -183,7 +209,7 @@ pub(crate) fn join(bound: &Bound, caller: &Arc<Caller>) {
     // Nobody hangs up in between: whoever wants to waits for this lock.
     let over = link.over.lock();
     // The server first: what the client has queued, and its subscriptions, find it attached.
-    let server_admits = server.admit(Newcomer {
+    let welcomed_by_server = server.admit(Newcomer {
         id: link.server.id,
         peer: for_server.clone(),
         pipes: Pipes {
@@ -196,11 +222,20 @@ pub(crate) fn join(bound: &Bound, caller: &Arc<Caller>) {
             is_client: false,
         }),
     });
-    if !server_admits {
-        drop(over);
-        return call_another(bound, caller);
-    }
-    let client_admits = client.admit(Newcomer {
+    let displaced = match welcomed_by_server {
+        Ok(displaced) => displaced,
+        Err(reason) => {
+            drop(over);
+            if matches!(reason, DisconnectReason::Closed) {
+                return call_another(bound, caller);
+            }
+            turn_away(&*client, &caller.endpoint, reason.clone());
+            turn_away(&*server, &bound.endpoint, reason);
+            return;
+        }
+    };
+    caller.probes.store(false, Ordering::Relaxed);
+    let welcomed_by_client = client.admit(Newcomer {
         id: link.client.id,
         peer: for_client.clone(),
         pipes: Pipes {
@@ -214,15 +249,34 @@ pub(crate) fn join(bound: &Bound, caller: &Arc<Caller>) {
         }),
     });
     server.tell(Event::Ready { peer: for_server });
-    if client_admits {
+    if welcomed_by_client.is_ok() {
         client.tell(Event::Ready { peer: for_client });
     }
     drop(over);
-    // Whoever disconnects does not see a link that is just being made.
-    if !client_admits || caller.is_over() {
-        // What is queued is with the server now.
-        caller.cancel();
-        let (id, reason) = (link.client.id, DisconnectReason::Closed);
+    if let Some(other) = displaced {
+        server.displace(other);
+    }
+    let refusal = match welcomed_by_client {
+        Ok(displaced) => {
+            if let Some(other) = displaced {
+                client.displace(other);
+            }
+            // Whoever disconnects does not see a link that is just being made.
+            caller.is_over().then_some(DisconnectReason::Closed)
+        }
+        Err(reason) => {
+            if !matches!(reason, DisconnectReason::Closed) {
+                turn_away(&*client, &caller.endpoint, reason.clone());
+            }
+            Some(reason)
+        }
+    };
+    if let Some(reason) = refusal {
+        if matches!(reason, DisconnectReason::Closed) {
+            // What is queued is with the server now.
+            caller.cancel();
+        }
+        let id = link.client.id;
         let departure = Departure::with_nothing_left(caller.standing.is_some(), reason.clone());
         let end = LinkEnd {
             link,
@@ -260,11 +314,16 @@ fn mismatched(ours: SocketType, theirs: SocketType) -> Incompatible {
 }
 
 fn mismatch(hub: &dyn Hub, endpoint: &Endpoint, what: Incompatible) {
+    let reason = DisconnectReason::Fault(PeerFault::Incompatible(what));
+    turn_away(hub, endpoint, reason);
+}
+
+fn turn_away(hub: &dyn Hub, endpoint: &Endpoint, reason: DisconnectReason) {
     hub.tell(Event::HandshakeFailed {
         endpoint: endpoint.clone(),
         address: PeerAddress::Inproc,
         local_address: None,
-        reason: DisconnectReason::Fault(PeerFault::Incompatible(what)),
+        reason,
     });
 }
 
@@ -311,6 +370,11 @@ impl LinkEnd {
         } else {
             (server, client)
         };
+        // Whose name is somebody else's would only be turned away again, or turn that one away.
+        let calls_again = !matches!(
+            reason,
+            DisconnectReason::IdentityTaken { .. } | DisconnectReason::Replaced
+        );
         let told = match reason {
             DisconnectReason::Closed => DisconnectReason::PeerClosed,
             other => other,
@@ -327,12 +391,14 @@ impl LinkEnd {
             hub.depart(other.id, departure);
         }
         depart();
-        Arc::clone(caller).call();
+        if calls_again {
+            Arc::clone(caller).call();
+        }
     }
 
     /// Ends one direction. The receiver keeps what it was sent when the sender hangs up; what was
     /// sent to the side that hangs up comes back, or stays where a queue outlives its connection.
-    fn end_outbound(&self, side: &Side, is_client: bool) -> Vec<crate::wire::batch::Batch> {
+    fn end_outbound(&self, side: &Side, is_client: bool) -> Vec<Batch> {
         let leaves = is_client == self.is_client;
         if is_client && self.link.caller.standing.is_some() {
             if leaves && side.outbound.is_closed() {
@@ -380,9 +446,11 @@ mod tests {
             PeerId(0)
         }
 
-        fn admit(&self, _: Newcomer) -> bool {
-            false
+        fn admit(&self, _: Newcomer) -> Result<Option<PeerId>, DisconnectReason> {
+            Err(DisconnectReason::Closed)
         }
+
+        fn displace(&self, _: PeerId) {}
 
         fn depart(&self, _: PeerId, _: Departure) {}
 

@@ -15,7 +15,7 @@ mod traffic;
 
 use std::fmt;
 
-use crate::event::Event;
+use crate::event::{DisconnectReason, Event};
 use crate::options::Capacity;
 use crate::options::Options;
 use crate::pattern::{Departure, PeerId};
@@ -36,9 +36,14 @@ pub(crate) trait Hub: fmt::Debug + Send + Sync {
     /// A name for a new peer.
     fn next_peer_id(&self) -> PeerId;
 
-    /// A peer whose handshake is complete takes part from now on; `false` when the socket is
-    /// closing or the endpoint has been taken away. Until then no pattern knows of the peer.
-    fn admit(&self, newcomer: Newcomer) -> bool;
+    /// A peer whose handshake is complete takes part from now on; until then no pattern knows of
+    /// it. An error when the socket is closing, the endpoint has been taken away, or the peer's
+    /// name is taken. Returns the peer whose name this one took, which is to be displaced.
+    fn admit(&self, newcomer: Newcomer) -> Result<Option<PeerId>, DisconnectReason>;
+
+    /// Ends the connection to a peer whose name another one has taken. Not to be called while two
+    /// sockets are being joined.
+    fn displace(&self, id: PeerId);
 
     /// The connection to an admitted peer has ended.
     fn depart(&self, id: PeerId, departure: Departure);

@@ -66,10 +66,17 @@ pub(crate) async fn run(
     let newcomer = newcomer(&**hub, &place, peer);
     let (id, pipes) = (newcomer.id, newcomer.pipes.clone());
     let peer = newcomer.peer.clone();
-    if !hub.admit(newcomer) {
-        return fail(&**hub, place, DisconnectReason::Closed);
-    }
+    let displaced = match hub.admit(newcomer) {
+        Ok(displaced) => displaced,
+        Err(reason) => return fail(&**hub, place, reason),
+    };
     hub.tell(Event::Ready { peer: peer.clone() });
+    if let Some(other) = displaced {
+        hub.displace(other);
+    }
+    if hub.options().probe {
+        connection.probe();
+    }
     let since = Instant::now();
     let mut traffic = Traffic::new(read, write, connection, pipes.clone(), peer);
     let reason = poll_fn(|cx| traffic.poll(cx)).await;

@@ -315,6 +315,7 @@ fn ended(reason: CloseReason) -> DisconnectReason {
         CloseReason::Done | CloseReason::Now => DisconnectReason::Closed,
         CloseReason::Lost => DisconnectReason::PeerClosed,
         CloseReason::Reset => DisconnectReason::Reset,
+        CloseReason::Replaced => DisconnectReason::Replaced,
         CloseReason::Fault(fault) => DisconnectReason::Fault(fault),
     }
 }

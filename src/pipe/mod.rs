@@ -257,7 +257,6 @@ impl Pipe {
         perform(producer);
     }
 
-    #[cfg(any(test, feature = "inproc"))]
     pub(crate) fn is_closed(&self) -> bool {
         self.state.lock().closed.is_some()
     }

@@ -33,6 +33,12 @@ impl Pipe {
         Ok(())
     }
 
+    /// The producing end belongs to `listener`, which hears when a full pipe has drained, and of its
+    /// end.
+    pub(crate) fn produce_for(&self, listener: Arc<dyn Listener>, token: Token) {
+        self.state.lock().producer.listen(listener, token);
+    }
+
     /// The producing end is a [`Feed`](super::feed::Feed) of `listener`, which is asked for what it has
     /// when the consumer finds the pipe empty.
     pub(super) fn feed_from(&self, listener: Arc<dyn Listener>, token: Token) {

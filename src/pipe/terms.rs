@@ -48,6 +48,8 @@ pub(crate) enum CloseReason {
     Lost,
     /// The socket gives up this connection, and wants a new one at once where it dials.
     Reset,
+    /// Another peer has taken the name of this one.
+    Replaced,
     /// The pattern found that the peer broke its rules.
     Fault(PeerFault),
 }

@@ -1,5 +1,9 @@
 //! [`SocketBuilder`]: the options of a socket, only those that its type has.
 
+mod routing;
+
+pub use routing::{Probes, Routes};
+
 use std::fmt;
 use std::marker::PhantomData;
 use std::time::Duration;
@@ -7,9 +11,10 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use super::context::Context;
+use crate::identity::Identity;
 use crate::options::Capacity;
 use crate::options::KeepAlive;
-use crate::options::{Identity, Options};
+use crate::options::Options;
 
 mod metadata;
 
@@ -227,9 +232,12 @@ impl<S: QueuesAhead> SocketBuilder<S> {
 
 impl<S: Identified> SocketBuilder<S> {
     /// The name by which ROUTER peers address this socket. Default: none, and they make one up.
-    /// libzmq: `ZMQ_ROUTING_ID`.
+    /// What a ROUTER has made up for somebody is nobody's own name, and is passed over. libzmq:
+    /// `ZMQ_ROUTING_ID`.
     pub fn identity(mut self, identity: Identity) -> Self {
-        self.options.identity = identity.as_bytes().clone();
+        if !identity.is_made_up() {
+            self.options.identity = identity.into();
+        }
         self
     }
 }

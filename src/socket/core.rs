@@ -11,11 +11,9 @@ use super::context::Context;
 use super::events::EventHub;
 use super::lifecycle::Attached;
 use super::stats::{CloseReport, Flow, PeerStats, SocketStats};
-#[cfg(feature = "inproc")]
-use crate::event::DisconnectReason;
-use crate::event::Event;
+use crate::event::{DisconnectReason, Event};
 use crate::options::Options;
-use crate::pattern::{Departure, Pattern, PeerId};
+use crate::pattern::{Departure, NameTaken, Pattern, PeerId};
 use crate::peer::{Hub, Newcomer};
 use crate::pipe::sync::Mutex;
 use crate::pipe::{CloseReason, Passed, Pipe};
@@ -99,6 +97,7 @@ impl Core {
             let reason = match reason {
                 CloseReason::Fault(fault) => DisconnectReason::Fault(fault),
                 CloseReason::Reset => DisconnectReason::Reset,
+                CloseReason::Replaced => DisconnectReason::Replaced,
                 _ => DisconnectReason::Closed,
             };
             self.pattern.forget(id);
@@ -139,6 +138,7 @@ impl Core {
         for peer in peers {
             count_received(&mut stats, peer.received());
         }
+        stats.dropped = stats.dropped.saturating_add(self.pattern.unroutable());
         stats
     }
 
@@ -236,7 +236,7 @@ impl Hub for Core {
         PeerId(self.next_peer.fetch_add(1, Ordering::Relaxed))
     }
 
-    fn admit(&self, newcomer: Newcomer) -> bool {
+    fn admit(&self, newcomer: Newcomer) -> Result<Option<PeerId>, DisconnectReason> {
         let (id, standing, pipes) = (newcomer.id, newcomer.standing, newcomer.pipes.clone());
         let who = newcomer.peer.clone();
         let before = pipes.inbound.as_ref().map_or_else(Passed::default, |pipe| {
@@ -258,10 +258,21 @@ impl Hub for Core {
             let endpoint = newcomer.peer.endpoint();
             let is_known = state.endpoints.iter().any(|known| known.is_at(endpoint));
             if (state.closing || !is_known) && (linked || !standing) {
-                return false;
+                return Err(DisconnectReason::Closed);
             }
-            state.totals.connections = state.totals.connections.saturating_add(1);
             state.peers.insert(id, Peer { newcomer, before });
+        }
+        // It does not depart before it has been admitted, so no name is given to who is gone.
+        let displaced = match self.pattern.welcome(id, &who, &pipes.outbound) {
+            Ok(displaced) => displaced,
+            Err(NameTaken(identity)) => {
+                self.state.lock().peers.remove(&id);
+                return Err(DisconnectReason::IdentityTaken { identity });
+            }
+        };
+        {
+            let connections = &mut self.state.lock().totals.connections;
+            *connections = connections.saturating_add(1);
         }
         if !standing {
             self.pattern.attach_outbound(id, &pipes.outbound);
@@ -269,7 +280,12 @@ impl Hub for Core {
         if let Some(inbound) = &pipes.inbound {
             self.pattern.attach_inbound(id, &who, inbound);
         }
-        true
+        Ok(displaced)
+    }
+
+    fn displace(&self, id: PeerId) {
+        self.pattern.forget(id);
+        self.end_peer(id, CloseReason::Replaced);
     }
 
     fn depart(&self, id: PeerId, departure: Departure) {

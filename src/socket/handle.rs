@@ -77,7 +77,7 @@ macro_rules! common_methods {
                 E::Error: Into<$crate::EndpointError>,
             {
                 let endpoint = endpoint.try_into().map_err(Into::into)?;
-                self.handle.core().connect(endpoint)
+                self.handle.core().connect(endpoint, None)
             }
 
             /// Stops listening at an endpoint, named as [`bind`](Self::bind) was given it or

@@ -14,6 +14,7 @@ use crate::endpoint::Endpoint;
 use crate::error::BindError;
 use crate::error::{ConnectError, UnknownEndpoint};
 use crate::event::{DisconnectReason, Event};
+use crate::identity::Identity;
 use crate::pattern::Departure;
 use crate::peer::acceptor::{self, Spawn};
 #[cfg(feature = "inproc")]
@@ -194,7 +195,12 @@ impl Core {
         Ok(given.clone())
     }
 
-    pub(crate) fn connect(self: &Arc<Self>, endpoint: Endpoint) -> Result<Endpoint, ConnectError> {
+    /// With a name, the peer is addressed by it, connected or not.
+    pub(crate) fn connect(
+        self: &Arc<Self>,
+        endpoint: Endpoint,
+        name: Option<&Identity>,
+    ) -> Result<Endpoint, ConnectError> {
         endpoint.check_connectable()?;
         if self.is_closing() {
             return Err(ConnectError::Closed);
@@ -204,7 +210,7 @@ impl Core {
         #[cfg(feature = "inproc")]
         if let Endpoint::Inproc(inproc) = &endpoint {
             let names = Arc::clone(self.context.names());
-            let standing = self.standing(link::inproc_pipe(self.options.send));
+            let standing = self.standing(link::inproc_pipe(self.options.send), &endpoint, name)?;
             let caller = Caller::new(&hub, given.clone(), inproc.name(), names, standing.clone());
             let kind = Kind::Caller {
                 caller: Arc::clone(&caller),
@@ -228,7 +234,7 @@ impl Core {
         };
         self.remember(&runtime);
         let (stop, stopped) = watch::channel(Stop::Run);
-        let standing = self.standing(outbound_pipe(self.options.send));
+        let standing = self.standing(outbound_pipe(self.options.send), &endpoint, name)?;
         let kind = Kind::Dialer {
             stop,
             standing: standing.clone(),
@@ -242,16 +248,6 @@ impl Core {
         }
         self.spawn(dialer::run(hub, endpoint.clone(), standing, stopped));
         Ok(endpoint)
-    }
-
-    /// The queue of a new connecting end, where this type of socket queues ahead.
-    fn standing(&self, outbound: Arc<Pipe>) -> Option<Standing> {
-        if !self.pattern.queues_ahead() || self.options.immediate {
-            return None;
-        }
-        let id = self.next_peer_id();
-        self.pattern.attach_outbound(id, &outbound);
-        Some(Standing { id, outbound })
     }
 
     pub(crate) fn unbind(self: &Arc<Self>, endpoint: &str) -> Result<(), UnknownEndpoint> {

@@ -3,7 +3,7 @@
 use std::future::poll_fn;
 use std::sync::Arc;
 
-use super::builder::{Build, Identified, Parts, QueuesAhead, Receives, Sends, sealed};
+use super::builder::{Build, Identified, Parts, Probes, QueuesAhead, Receives, Sends, sealed};
 use super::core::Core;
 use super::handle::{Handle, common_methods};
 use super::pace::Pace;
@@ -182,6 +182,7 @@ impl Sends for ReqSocket {}
 impl Receives for ReqSocket {}
 impl QueuesAhead for ReqSocket {}
 impl Identified for ReqSocket {}
+impl Probes for ReqSocket {}
 
 impl Build for ReqSocket {
     fn build(parts: Parts) -> Self {

@@ -28,8 +28,9 @@ pub struct SocketStats {
     /// Arrived from peers, read by the application or not.
     pub received: Flow,
     /// Messages that were dropped: for a full subscriber, with a peer that left, because nobody
-    /// can read them on this type of socket, because they were no requests, or because peers that
-    /// had left have sent more than is [kept](crate::SocketBuilder::recv_hwm_bytes).
+    /// can read them on this type of socket, because they were no requests, because a ROUTER knows
+    /// nobody of the name, or because peers that had left have sent more than is
+    /// [kept](crate::SocketBuilder::recv_hwm_bytes).
     pub dropped: u64,
     /// Connections over which messages could pass, ever.
     pub connections: u64,

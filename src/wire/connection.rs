@@ -198,6 +198,11 @@ impl Connection {
         self.phase = Phase::Closed { explain: false };
     }
 
+    /// Says an empty message before anything else: by it a ROUTER learns of this side.
+    pub(crate) fn probe(&mut self) {
+        self.outgoing.extend([0, 0]);
+    }
+
     /// Whether the handshake is over and the connection still good.
     pub(crate) const fn is_ready(&self) -> bool {
         matches!(self.phase, Phase::Traffic { .. })

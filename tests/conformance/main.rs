@@ -1,4 +1,4 @@
-//! What the six sockets promise, checked on every transport.
+//! What the sockets promise, checked on every transport.
 #![allow(
     clippy::unwrap_used,
     clippy::panic,
@@ -13,6 +13,7 @@ mod transport;
 mod balance;
 mod closing;
 mod crowds;
+mod dealer;
 mod endpoints;
 mod events;
 mod exchange;
@@ -21,5 +22,6 @@ mod publish;
 mod replies;
 mod requests;
 mod restart;
+mod router;
 mod senders;
 mod water_marks;

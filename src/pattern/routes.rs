@@ -1,0 +1,384 @@
+//! The law of ROUTER: every peer has a name, and a message goes to the peer that it names.
+//!
+//! RFC 28 "The ROUTER Socket Type": messages are fair-queued in and come with the name of their
+//! peer; a message out goes to the peer of that name and to nobody else. A peer is called what it
+//! calls itself, or what this side chose before it connected; whoever has no name is given one of
+//! five bytes, the first of them zero.
+//!
+//! The names are those of the peers that can be addressed; what somebody sent who has left carries its
+//! name along. The sender finds the pipe of a peer by its name and fills it with this law unlocked, so that nobody
+//! who is woken by it meets a lock.
+//!
+//! Lock order: the fair queue and the names never meet; an outlet's gate, then its pipe or its line.
+
+use std::collections::HashMap;
+use std::hash::{BuildHasher, RandomState};
+use std::task::{Context, Poll};
+
+use super::fair_queue::{FairQueue, Next};
+use super::outlet::Outlet;
+use super::{Departure, NameTaken, Pattern, PeerId};
+use crate::identity::Identity;
+use crate::message::Message;
+use crate::peer_handle::Peer;
+use crate::pipe::sync::{Arc, AtomicUsize, Mutex, Ordering};
+use crate::pipe::wake::Ticket;
+use crate::pipe::{Pipe, PushError};
+use crate::wire::batch::Batch;
+
+/// See the [module](self).
+#[derive(Debug)]
+pub(crate) struct Routes {
+    inbox: Arc<FairQueue>,
+    /// Whether a newcomer takes its name from the peer that holds it.
+    handover: bool,
+    state: Mutex<State>,
+    /// Messages that were dropped because nobody has the name.
+    unroutable: AtomicUsize,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    /// Whom messages can be sent to.
+    outlets: HashMap<Identity, Holder>,
+    /// What these are called.
+    names: HashMap<PeerId, Identity>,
+    /// The last number that was made up.
+    made_up: u32,
+    closed: bool,
+}
+
+/// Who has a name.
+#[derive(Debug)]
+struct Holder {
+    id: PeerId,
+    outlet: Arc<Outlet>,
+    /// Whether this side chose the name. Then nobody else can take it.
+    chosen: bool,
+}
+
+/// What becomes of a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Sent {
+    ToPeer,
+    /// The peer has no room for it.
+    Full,
+    /// Nobody has this name.
+    Unroutable,
+    Closed,
+}
+
+/// The place in line of somebody who sends, at the peer that had no room.
+#[derive(Debug, Default)]
+pub(crate) struct Place {
+    outlet: Option<Arc<Outlet>>,
+    ticket: Ticket,
+}
+
+impl Routes {
+    pub(crate) fn new(handover: bool) -> Arc<Self> {
+        // Where the numbers begin says nothing about how many peers there have been.
+        let seed = RandomState::new().hash_one(()) as u32;
+        Arc::new(Self {
+            inbox: Arc::default(),
+            handover,
+            state: Mutex::new(State {
+                made_up: seed,
+                ..State::default()
+            }),
+            unroutable: AtomicUsize::new(0),
+        })
+    }
+
+    /// Gives the message to the peer of this name.
+    #[inline]
+    pub(crate) fn try_send(&self, to: &Identity, message: &Message) -> Sent {
+        match self.find(to) {
+            Ok(outlet) => outlet.push(message).into(),
+            Err(sent) => sent,
+        }
+    }
+
+    /// As [`try_send`](Self::try_send), waiting in line in `place` while the peer has no room.
+    #[inline]
+    pub(crate) fn poll_send(
+        &self,
+        cx: &Context<'_>,
+        place: &mut Place,
+        to: &Identity,
+        message: &Message,
+    ) -> Poll<Sent> {
+        if place.outlet.is_none() {
+            match self.try_send(to, message) {
+                Sent::Full => {}
+                sent => return Poll::Ready(sent),
+            }
+        }
+        self.poll_send_in_line(cx, place, to, message)
+    }
+
+    #[cold]
+    fn poll_send_in_line(
+        &self,
+        cx: &Context<'_>,
+        place: &mut Place,
+        to: &Identity,
+        message: &Message,
+    ) -> Poll<Sent> {
+        loop {
+            let outlet = match self.find(to) {
+                Ok(outlet) => outlet,
+                Err(sent) => {
+                    place.leave();
+                    return Poll::Ready(sent);
+                }
+            };
+            let ticket = place.stand_at(&outlet);
+            match outlet.poll_push(cx, ticket, message) {
+                Poll::Pending => return Poll::Pending,
+                Poll::Ready(Some(pushed)) => {
+                    place.outlet = None;
+                    return Poll::Ready(pushed.into());
+                }
+                // The name has another holder by now, or none.
+                Poll::Ready(None) => {}
+            }
+        }
+    }
+
+    fn find(&self, to: &Identity) -> Result<Arc<Outlet>, Sent> {
+        let state = self.state.lock();
+        match state.outlets.get(to) {
+            Some(holder) => Ok(Arc::clone(&holder.outlet)),
+            None if state.closed => Err(Sent::Closed),
+            None => Err(Sent::Unroutable),
+        }
+    }
+
+    /// A message that nobody gets, or that a full peer does not get.
+    pub(crate) fn drop_for(&self, to: &Identity) {
+        match self.find(to) {
+            Ok(outlet) => outlet.count_dropped(),
+            Err(_) => {
+                self.unroutable.fetch_add(1, Ordering::Relaxed);
+            }
+        }
+    }
+
+    /// The next message, and who sent it.
+    pub(crate) fn try_next(&self) -> Next<(Identity, Message)> {
+        self.inbox.try_next_from(read)
+    }
+
+    /// As [`try_next`](Self::try_next), waiting in line with `ticket` while there is none; `None`
+    /// when the socket is closed.
+    #[inline]
+    pub(crate) fn poll_next(
+        &self,
+        cx: &mut Context<'_>,
+        ticket: &mut Ticket,
+    ) -> Poll<Option<(Identity, Message)>> {
+        self.inbox.poll_next_from(cx, ticket, read)
+    }
+
+    /// Gives up waiting for a message.
+    pub(crate) fn leave(&self, ticket: &mut Ticket) {
+        self.inbox.leave(ticket);
+    }
+}
+
+/// The next message, with the name of its peer.
+#[inline]
+fn read(_: PeerId, peer: &Peer, batch: &mut Batch) -> Option<(Identity, Message)> {
+    let message = batch.pop()?;
+    Some((peer.known_as()?.clone(), message))
+}
+
+impl Place {
+    /// Goes to the line of this outlet, and out of that of another.
+    fn stand_at(&mut self, outlet: &Arc<Outlet>) -> &mut Ticket {
+        let is_there = self
+            .outlet
+            .as_ref()
+            .is_some_and(|there| Arc::ptr_eq(there, outlet));
+        if !is_there {
+            self.leave();
+            self.outlet = Some(Arc::clone(outlet));
+        }
+        &mut self.ticket
+    }
+
+    /// Gives up waiting; a wake-up that had come goes to the next in line.
+    pub(crate) fn leave(&mut self) {
+        if let Some(outlet) = self.outlet.take() {
+            outlet.leave(&mut self.ticket);
+        }
+    }
+}
+
+/// A sender that is dropped while it waits leaves its line.
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.leave();
+    }
+}
+
+impl From<Result<(), PushError>> for Sent {
+    #[inline]
+    fn from(pushed: Result<(), PushError>) -> Self {
+        match pushed {
+            Ok(()) => Self::ToPeer,
+            Err(PushError::Full) => Self::Full,
+            // Its connection is ending: it will not be there any more in a moment.
+            Err(PushError::Closed) => Self::Unroutable,
+        }
+    }
+}
+
+impl State {
+    /// What this peer is called, if the name is still its.
+    fn name_of(&self, id: PeerId) -> Option<&Identity> {
+        let name = self.names.get(&id)?;
+        (self.outlets.get(name)?.id == id).then_some(name)
+    }
+
+    /// A name that nobody has.
+    fn make_up(&mut self) -> Identity {
+        loop {
+            self.made_up = self.made_up.wrapping_add(1);
+            let name = Identity::made_up(self.made_up);
+            if !self.outlets.contains_key(&name) {
+                return name;
+            }
+        }
+    }
+
+    /// Who has this name. One whose connection is ending will not use it any more.
+    fn holder(&self, name: &Identity) -> Option<&Holder> {
+        let holder = self.outlets.get(name)?;
+        (holder.chosen || !holder.outlet.is_closed()).then_some(holder)
+    }
+
+    /// From now on messages to `name` go to this peer. Returns whose they were.
+    #[must_use = "somebody may stand in line there"]
+    fn give(
+        &mut self,
+        name: Identity,
+        id: PeerId,
+        pipe: &Arc<Pipe>,
+        chosen: bool,
+    ) -> Option<Holder> {
+        let outlet = Outlet::new(Arc::clone(pipe));
+        self.names.insert(id, name.clone());
+        let holder = Holder { id, outlet, chosen };
+        let former = self.outlets.insert(name, holder);
+        if let Some(former) = &former {
+            self.names.remove(&former.id);
+        }
+        former
+    }
+}
+
+impl Holder {
+    /// Whoever stands in line at this one looks for another.
+    fn dismiss(this: Option<Self>) {
+        if let Some(holder) = this {
+            holder.outlet.close();
+        }
+    }
+}
+
+impl Pattern for Routes {
+    /// RFC 28: the peer's own name if it has one that is free, else one that is made up.
+    fn welcome(
+        &self,
+        id: PeerId,
+        peer: &Peer,
+        pipe: &Arc<Pipe>,
+    ) -> Result<Option<PeerId>, NameTaken> {
+        let mut state = self.state.lock();
+        // Whoever connects to a peer of its choice has named it already.
+        if let Some(name) = state.name_of(id) {
+            peer.name(name.clone());
+            return Ok(None);
+        }
+        if state.closed {
+            return Ok(None);
+        }
+        let claimed = peer.claims().identity().clone();
+        let name = match Identity::of_peer(claimed) {
+            Ok(name) => name,
+            Err(_) => state.make_up(),
+        };
+        let displaced = match state.holder(&name) {
+            Some(holder) if holder.chosen || !self.handover => return Err(NameTaken(name)),
+            holder => holder.map(|holder| holder.id),
+        };
+        let former = state.give(name.clone(), id, pipe, false);
+        drop(state);
+        peer.name(name);
+        Holder::dismiss(former);
+        Ok(displaced)
+    }
+
+    fn reserve_name(&self, id: PeerId, name: &Identity, pipe: &Arc<Pipe>) -> bool {
+        let mut state = self.state.lock();
+        if state.closed {
+            return true;
+        }
+        if state.holder(name).is_some() {
+            return false;
+        }
+        let former = state.give(name.clone(), id, pipe, true);
+        drop(state);
+        Holder::dismiss(former);
+        true
+    }
+
+    fn unroutable(&self) -> u64 {
+        self.unroutable.load(Ordering::Relaxed) as u64
+    }
+
+    /// It has been given its outlet with its name.
+    fn attach_outbound(&self, _: PeerId, _: &Arc<Pipe>) {}
+
+    fn attach_inbound(&self, id: PeerId, peer: &Peer, pipe: &Arc<Pipe>) {
+        self.inbox.attach(id, peer, Arc::clone(pipe));
+    }
+
+    fn detach(&self, id: PeerId, departure: Departure) -> usize {
+        let dropped = self.inbox.sweep(id);
+        let former = {
+            let mut state = self.state.lock();
+            // A peer that this side has named keeps its name until it is disconnected; that of another
+            // may have gone to a third.
+            match state.name_of(id).cloned() {
+                Some(name) if !departure.keeps_outbound => {
+                    state.names.remove(&id);
+                    state.outlets.remove(&name)
+                }
+                _ => None,
+            }
+        };
+        Holder::dismiss(former);
+        dropped + departure.unwritten_messages()
+    }
+
+    fn forget(&self, id: PeerId) {
+        self.inbox.forget(id);
+    }
+
+    fn close(&self) -> usize {
+        self.inbox.close();
+        let outlets = {
+            let mut state = self.state.lock();
+            state.closed = true;
+            state.names.clear();
+            std::mem::take(&mut state.outlets)
+        };
+        for holder in outlets.into_values() {
+            Holder::dismiss(Some(holder));
+        }
+        0
+    }
+}
