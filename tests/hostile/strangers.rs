@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use wirelark::{
     DisconnectReason, Event, Events, Incompatible, PeerAddress, PeerFault, ProtocolError,
-    PullSocket,
+    PullSocket, PushSocket,
 };
 
 use crate::kit::raw::RawPeer;
@@ -163,6 +163,34 @@ async fn half_a_greeting_and_silence() {
         expected.retain(|other| *other != address);
     }
     scene.unharmed().await;
+}
+
+/// The same, where we are the ones who called.
+#[tokio::test]
+async fn a_server_that_says_nothing() {
+    let limit = Duration::from_millis(100);
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let push = PushSocket::builder()
+        .handshake_timeout(limit)
+        .reconnect_interval(Duration::from_millis(10))
+        .build();
+    let mut events = push.events();
+    push.connect(listener.local_addr().unwrap()).unwrap();
+    for _ in 0..3 {
+        // It is called again after every disappointment.
+        let mut silent = RawPeer::accept(&listener).await;
+        let event = wait_for(&mut events, |event| {
+            matches!(event, Event::HandshakeFailed { .. })
+        })
+        .await;
+        assert_matches!(
+            event,
+            Event::HandshakeFailed { reason: DisconnectReason::HandshakeTimeout { limit: l, .. }, .. }
+                if l == limit
+        );
+        silent.expect_greeting().await;
+        silent.expect_eof().await;
+    }
 }
 
 /// Every byte is a sign of life, but the deadline is for the whole handshake.
