@@ -12,7 +12,7 @@ use super::slots::Slots;
 use crate::message::Message;
 use crate::pipe::feed::Feed;
 use crate::pipe::sync::{Arc, Mutex};
-use crate::pipe::wake::{Listener, Signal, Ticket, Token};
+use crate::pipe::wake::{Due, Listener, Signal, Ticket, Token};
 use crate::pipe::{Pipe, PushError};
 use crate::wire::batch::Batch;
 
@@ -53,6 +53,7 @@ pub(crate) enum Sent {
 impl RoundRobin {
     /// Takes part in the round from now on.
     pub(crate) fn attach(self: &Arc<Self>, id: PeerId, pipe: Arc<Pipe>) {
+        let mut due = Due::default();
         let mut state = self.state.lock();
         if self.line.is_closed() {
             return;
@@ -64,7 +65,7 @@ impl RoundRobin {
             in_round: true,
         });
         state.round.push_back(token);
-        state.rehome(&self.line);
+        state.rehome(&self.line, &mut due);
         drop(state);
         self.line.wake_one();
     }
@@ -72,6 +73,7 @@ impl RoundRobin {
     /// A peer is gone. Its whole messages of which no byte was written go to other peers, now or
     /// as soon as there are some; returned is how many are lost because the socket is closed.
     pub(crate) fn detach(&self, id: PeerId, unwritten: Vec<Batch>) -> usize {
+        let mut due = Due::default();
         let mut state = self.state.lock();
         if self.line.is_closed() {
             return unwritten.iter().map(Batch::messages).sum();
@@ -80,18 +82,20 @@ impl RoundRobin {
             .orphans
             .extend(unwritten.into_iter().filter(|batch| !batch.is_empty()));
         // It has signalled its end, and it may be long until somebody sends.
-        state.collect(&self.line);
+        state.collect(&self.line, &mut due);
         if let Some(token) = state.peers.find(|peer| peer.id == id) {
             state.remove(token);
         }
-        state.rehome(&self.line);
+        state.rehome(&self.line, &mut due);
         0
     }
 
     /// Gives the message to the next peer that has room, behind `envelope`.
     #[inline]
     pub(crate) fn try_send(&self, envelope: &[u8], message: &Message) -> Sent {
-        self.state.lock().send(&self.line, envelope, message)
+        let mut due = Due::default();
+        let mut state = self.state.lock();
+        state.send(&self.line, envelope, message, &mut due)
     }
 
     /// As [`try_send`](Self::try_send), waiting in line with `ticket` while no peer has room.
@@ -103,9 +107,10 @@ impl RoundRobin {
         envelope: &[u8],
         message: &Message,
     ) -> Poll<Sent> {
+        let mut due = Due::default();
         let mut state = self.state.lock();
         loop {
-            let sent = state.send(&self.line, envelope, message);
+            let sent = state.send(&self.line, envelope, message, &mut due);
             if sent != Sent::Full {
                 self.line.served(ticket, !state.round.is_empty());
                 return Poll::Ready(sent);
@@ -122,15 +127,16 @@ impl RoundRobin {
         cx: &mut Context<'_>,
         ticket: &mut Ticket,
     ) -> Poll<Option<Reserved>> {
+        let mut due = Due::default();
         let mut state = self.state.lock();
         loop {
             if self.line.is_closed() {
                 return Poll::Ready(None);
             }
-            state.collect(&self.line);
+            state.collect(&self.line, &mut due);
             let mut place = None;
             let served = state.serve(|feed| {
-                feed.reserve()?;
+                feed.reserve(&mut due)?;
                 place = Some(Reserved(Some(Arc::clone(feed.pipe()))));
                 Ok(())
             });
@@ -148,16 +154,17 @@ impl RoundRobin {
     pub(crate) fn send_reserved(&self, place: Reserved, message: &Message) {
         let Some(pipe) = &place.0 else { return };
         // Unlocked before `place` is dropped: giving it back may signal to this pattern.
+        let mut due = Due::default();
         let mut state = self.state.lock();
         let token = state.peers.find(|peer| Arc::ptr_eq(peer.feed.pipe(), pipe));
         if let Some(peer) = token.and_then(|token| state.peers.get_mut(token)) {
-            peer.feed.push_reserved(&[], message);
+            peer.feed.push_reserved(&[], message, &mut due);
             return;
         }
         let mut orphan = Batch::default();
         orphan.push(&[], message, 0);
         state.orphans.push_back(orphan);
-        state.rehome(&self.line);
+        state.rehome(&self.line, &mut due);
     }
 
     /// Whether something that was sent to this peer has not been taken for writing.
@@ -188,12 +195,13 @@ impl RoundRobin {
     /// peer to go to.
     pub(crate) fn close(&self) -> usize {
         self.line.close();
+        let mut due = Due::default();
         let mut state = self.state.lock();
         for token in state.peers.tokens() {
             // What is staged is still to be written; what the pipe of a dead peer would not take
             // has nobody to go to.
             if let Some(peer) = state.peers.get_mut(token) {
-                peer.feed.hand_over();
+                peer.feed.hand_over(&mut due);
             }
             state.remove(token);
         }
@@ -235,15 +243,16 @@ impl Listener for RoundRobin {
     /// Lock order: this may come from a receiving pattern of the same process that is locked, and
     /// locks this one. Sending wakes a receiving pattern's line, but never locks the pattern.
     fn signal(&self, token: Token, signal: Signal) {
+        let mut due = Due::default();
         match signal {
             Signal::Wanted => {
                 if let Some(peer) = self.state.lock().peers.get_mut(token) {
-                    peer.feed.hand_over();
+                    peer.feed.hand_over(&mut due);
                 }
             }
             Signal::Readable | Signal::Writable => {
                 if self.line.signal(token) {
-                    self.state.lock().collect(&self.line);
+                    self.state.lock().collect(&self.line, &mut due);
                 }
             }
         }
@@ -253,7 +262,7 @@ impl Listener for RoundRobin {
 impl State {
     /// Takes peers that signalled back into the round.
     #[inline]
-    fn collect(&mut self, line: &Line) {
+    fn collect(&mut self, line: &Line, due: &mut Due) {
         let mut returned = false;
         line.collect(|token| {
             if let Some(peer) = self.peers.get_mut(token) {
@@ -267,17 +276,23 @@ impl State {
             }
         });
         if returned {
-            self.rehome(line);
+            self.rehome(line, due);
         }
     }
 
     #[inline]
-    fn send(&mut self, line: &Line, envelope: &[u8], message: &Message) -> Sent {
+    fn send(
+        &mut self,
+        line: &Line,
+        envelope: &[u8],
+        message: &Message,
+        due: &mut Due,
+    ) -> Sent {
         if line.is_closed() {
             return Sent::Closed;
         }
-        self.collect(line);
-        match self.serve(|feed| feed.push(envelope, message)) {
+        self.collect(line, due);
+        match self.serve(|feed| feed.push(envelope, message, due)) {
             Some(id) => Sent::To(id),
             None => Sent::Full,
         }
@@ -330,23 +345,23 @@ impl State {
 
     /// Hands orphans to peers that have room. Those that are left go to the next peer that
     /// signals, whether or not anybody sends.
-    fn rehome(&mut self, line: &Line) {
-        self.hand_out();
+    fn rehome(&mut self, line: &Line, due: &mut Due) {
+        self.hand_out(due);
         let homeless = !self.orphans.is_empty();
         if homeless != self.homeless {
             self.homeless = homeless;
             line.set_urgent(homeless);
             if homeless {
                 // Somebody may have signalled just before.
-                self.collect(line);
+                self.collect(line, due);
             }
         }
     }
 
-    fn hand_out(&mut self) {
+    fn hand_out(&mut self, due: &mut Due) {
         while let Some(mut orphans) = self.orphans.pop_front() {
             while let Some(message) = orphans.peek().is_some().then(|| orphans.pop()).flatten() {
-                if self.serve(|feed| feed.push(&[], &message)).is_none() {
+                if self.serve(|feed| feed.push(&[], &message, due)).is_none() {
                     let mut rest = Batch::default();
                     rest.push(&[], &message, 0);
                     rest.append(&orphans);

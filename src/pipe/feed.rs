@@ -8,7 +8,7 @@
 //! Lock order: the pattern's lock, then the pipe's. A consumer asks with the pipe unlocked.
 
 use super::sync::Arc;
-use super::wake::{Listener, Token};
+use super::wake::{Due, Listener, Token};
 use super::{Load, Pipe, PushError};
 use crate::message::Message;
 use crate::wire::batch::Batch;
@@ -41,13 +41,18 @@ impl Feed {
     /// Accepts a message behind `envelope`, or leaves everything as it is. A producer that met a
     /// full pipe is told when half of it has drained.
     #[inline]
-    pub(crate) fn push(&mut self, envelope: &[u8], message: &Message) -> Result<(), PushError> {
+    pub(crate) fn push(
+        &mut self,
+        envelope: &[u8],
+        message: &Message,
+        due: &mut Due,
+    ) -> Result<(), PushError> {
         if self.credit.is_no_room() {
-            self.credit = self.pipe.accept(&mut self.staged)?;
+            self.credit = self.pipe.accept(&mut self.staged, due)?;
         }
         // Before the pipe may say anew what it has room for.
         self.credit.messages -= 1;
-        self.stage(envelope, message);
+        self.stage(envelope, message, due);
         Ok(())
     }
 
@@ -58,36 +63,36 @@ impl Feed {
 
     /// Fills a place that was reserved with [`reserve`](Self::reserve). The place itself is to be
     /// given back to the pipe once the pattern is unlocked: that may call for a signal to it.
-    pub(crate) fn push_reserved(&mut self, envelope: &[u8], message: &Message) {
-        self.stage(envelope, message);
-        self.hand_over();
+    pub(crate) fn push_reserved(&mut self, envelope: &[u8], message: &Message, due: &mut Due) {
+        self.stage(envelope, message, due);
+        self.hand_over(due);
     }
 
     /// Has the pipe keep a place free.
-    pub(crate) fn reserve(&mut self) -> Result<(), PushError> {
-        self.credit = self.pipe.accept(&mut self.staged)?;
+    pub(crate) fn reserve(&mut self, due: &mut Due) -> Result<(), PushError> {
+        self.credit = self.pipe.accept(&mut self.staged, due)?;
         self.pipe.reserve();
         self.credit.messages -= 1;
         Ok(())
     }
 
     #[inline]
-    fn stage(&mut self, envelope: &[u8], message: &Message) {
+    fn stage(&mut self, envelope: &[u8], message: &Message, due: &mut Due) {
         let added = self.staged.push(envelope, message, self.pipe.share_above());
         self.credit.bytes = self.credit.bytes.saturating_sub(added);
         if self.pipe.is_hungry() || !self.staged.is_open(super::BATCH_BYTES) {
-            self.hand_over();
+            self.hand_over(due);
         }
     }
 
     /// Gives the pipe what is staged: the consumer asked for it.
-    pub(crate) fn hand_over(&mut self) {
+    pub(crate) fn hand_over(&mut self, due: &mut Due) {
         if self.staged.is_empty() {
             return;
         }
         // A pipe that is full takes it all the same, since there was room when it was staged. One
         // that is closed leaves it here, for `into_staged`.
-        match self.pipe.accept(&mut self.staged) {
+        match self.pipe.accept(&mut self.staged, due) {
             Ok(credit) => self.credit = credit,
             Err(_) => self.distrust(),
         }
@@ -134,8 +139,8 @@ mod tests {
         let mut feed = Feed::new(Arc::clone(&pipe), Arc::new(Deaf), 0);
         assert!(matches!(pipe.take(), Take::Empty));
         let message = Message::from("x");
-        feed.push(&[], &message).unwrap();
-        assert!(matches!(feed.push(&[], &message), Err(PushError::Full)));
+        feed.push(&[], &message, &mut Due::default()).unwrap();
+        assert!(matches!(feed.push(&[], &message, &mut Due::default()), Err(PushError::Full)));
         assert_eq!(pipe.load().messages, 1);
     }
 }

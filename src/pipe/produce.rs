@@ -3,7 +3,7 @@
 use std::task::{Context, Poll};
 
 use super::sync::{Arc, Ordering};
-use super::wake::{Listener, Token};
+use super::wake::{Due, Listener, Token, Wake};
 use super::{CloseReason, Load, Pipe, PushError, perform};
 use crate::message::Message;
 use crate::wire::batch::Batch;
@@ -24,7 +24,9 @@ impl Pipe {
         };
         if state.may_deliver() {
             state.append_untold(put);
-            self.deliver(state);
+            state.delivering = true;
+            drop(state);
+            self.deliver();
             return Ok(());
         }
         let wake = state.append(put);
@@ -49,27 +51,27 @@ impl Pipe {
 
     /// Takes what a feed has staged; returns the room that is left. Errors: the pipe is closed, and
     /// `staged` stays as it is; or it has no room left, and `staged` has been taken.
-    pub(super) fn accept(&self, staged: &mut Batch) -> Result<Load, PushError> {
+    pub(super) fn accept(
+        self: &Arc<Self>,
+        staged: &mut Batch,
+        due: &mut Due,
+    ) -> Result<Load, PushError> {
         let mut state = self.state.lock();
         if state.closed.is_some() {
             return Err(PushError::Closed);
         }
-        let mut wake = None;
         if !staged.is_empty() {
             let deliver = state.may_deliver();
             state.enqueue(staged);
-            if deliver {
-                self.deliver(state);
-                state = self.state.lock();
+            due.add(if deliver {
+                state.delivering = true;
+                Some(Wake::Connection(Arc::clone(self)))
             } else {
-                wake = state.tell_consumer();
                 self.hungry.store(false, Ordering::Release);
-            }
+                state.tell_consumer()
+            });
         }
-        let room = state.check_room().map(|()| state.room());
-        drop(state);
-        perform(wake);
-        room
+        state.check_room().map(|()| state.room())
     }
 
     /// Whether the consumer waits for something.

@@ -9,8 +9,6 @@
 
 use std::fmt;
 
-use super::state::State;
-use super::sync::MutexGuard;
 use super::wake::Signal;
 use super::{Load, Pipe, perform};
 use crate::wire::batch::Batch;
@@ -27,18 +25,21 @@ pub(crate) trait Shortcut: fmt::Debug + Send + Sync {
 }
 
 impl Pipe {
-    /// Writes the only batch through the shortcut.
+    /// Writes what is to go through the shortcut: the first batch, which has been set aside for it.
     #[cold]
-    pub(super) fn deliver(&self, mut state: MutexGuard<'_, State>) {
-        let (Some(shortcut), Some(batch)) = (state.shortcut.clone(), state.queue.pop_front())
-        else {
-            return;
-        };
-        let wake = state.release(Load::of(&batch));
-        state.delivering = true;
-        drop(state);
-        let transmit = shortcut.deliver(batch);
+    pub(super) fn deliver(&self) {
         let mut state = self.state.lock();
+        let transmit = match (state.shortcut.clone(), state.queue.pop_front()) {
+            (Some(shortcut), Some(batch)) => {
+                let wake = state.release(Load::of(&batch));
+                drop(state);
+                perform(wake);
+                let transmit = shortcut.deliver(batch);
+                state = self.state.lock();
+                transmit
+            }
+            _ => Transmit::default(),
+        };
         state.delivering = false;
         if transmit.is_done() {
             if let Some(buffer) = transmit.into_buffer() {
@@ -48,14 +49,12 @@ impl Pipe {
             state.begun = Some(transmit);
         }
         let more = state.begun.is_some() || !state.queue.is_empty() || state.closed.is_some();
-        let waits = more || state.claimed;
-        let told = if waits {
+        let told = if more || state.claimed {
             state.consumer.changed(Signal::Readable)
         } else {
             None
         };
         drop(state);
-        perform(wake);
         perform(told);
     }
 }

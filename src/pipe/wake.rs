@@ -7,6 +7,7 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::task::Waker;
 
+use super::Pipe;
 use super::sync::Arc;
 
 /// Names a pipe to the pattern that listens to it.
@@ -60,6 +61,8 @@ impl fmt::Debug for Notify {
 pub(super) enum Wake {
     Task(Waker),
     Listener(Arc<dyn Listener>, Token, Signal),
+    /// A connection at rest, which the sender writes to instead of waking its session.
+    Connection(Arc<Pipe>),
 }
 
 impl Wake {
@@ -67,6 +70,38 @@ impl Wake {
         match self {
             Self::Task(waker) => waker.wake(),
             Self::Listener(listener, token, signal) => listener.signal(token, signal),
+            Self::Connection(pipe) => pipe.deliver(),
+        }
+    }
+}
+
+/// What is due once the holder of a pattern's lock has let go of it.
+///
+/// Declared before the lock is taken, it performs everything after the lock has been released. A
+/// wake-up under the lock costs dearly: the woken thread may take the processor from the holder,
+/// and then wait for the very lock.
+#[derive(Default)]
+pub(crate) struct Due {
+    first: Option<Wake>,
+    rest: Vec<Wake>,
+}
+
+impl Due {
+    pub(super) fn add(&mut self, wake: Option<Wake>) {
+        if let Some(previous) = wake.and_then(|wake| self.first.replace(wake)) {
+            self.rest.push(previous);
+        }
+    }
+}
+
+impl Drop for Due {
+    #[inline]
+    fn drop(&mut self) {
+        if let Some(first) = self.first.take() {
+            for wake in self.rest.drain(..) {
+                wake.perform();
+            }
+            first.perform();
         }
     }
 }
