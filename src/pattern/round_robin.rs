@@ -281,13 +281,7 @@ impl State {
     }
 
     #[inline]
-    fn send(
-        &mut self,
-        line: &Line,
-        envelope: &[u8],
-        message: &Message,
-        due: &mut Due,
-    ) -> Sent {
+    fn send(&mut self, line: &Line, envelope: &[u8], message: &Message, due: &mut Due) -> Sent {
         if line.is_closed() {
             return Sent::Closed;
         }

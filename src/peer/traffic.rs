@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use tokio::io::{AsyncRead, ReadBuf};
+use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::time::Sleep;
 
 use super::Pipes;
@@ -59,6 +60,8 @@ pub(super) struct Traffic {
     active: bool,
     idle_check: Option<Instant>,
     farewell: Option<Instant>,
+    /// Whether senders may run on other threads than this session.
+    has_threads: bool,
 }
 
 impl Traffic {
@@ -88,6 +91,7 @@ impl Traffic {
             active: false,
             idle_check: None,
             farewell: None,
+            has_threads: Handle::current().runtime_flavor() != RuntimeFlavor::CurrentThread,
         }
     }
 
@@ -151,6 +155,7 @@ impl Traffic {
                     Poll::Pending => Poll::Pending,
                 }
             } else {
+                self.give_way();
                 self.pipes.outbound.poll_take(cx)
             };
             self.transmit = Some(match take {
@@ -176,6 +181,17 @@ impl Traffic {
                 }
                 Ok(true)
             }
+        }
+    }
+
+    /// In the middle of a burst, lets a sender on another thread gather more before this session
+    /// takes what there is. Only matters where both want the same processor: the sender would be
+    /// stopped for a write of a few messages, each time anew. On a processor of its own, the
+    /// session goes on at once.
+    fn give_way(&self) {
+        let Some(direct) = &self.direct else { return };
+        if self.has_threads && !direct.is_quiet() && self.pipes.outbound.is_light() {
+            std::thread::yield_now();
         }
     }
 

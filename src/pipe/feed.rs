@@ -140,7 +140,10 @@ mod tests {
         assert!(matches!(pipe.take(), Take::Empty));
         let message = Message::from("x");
         feed.push(&[], &message, &mut Due::default()).unwrap();
-        assert!(matches!(feed.push(&[], &message, &mut Due::default()), Err(PushError::Full)));
+        assert!(matches!(
+            feed.push(&[], &message, &mut Due::default()),
+            Err(PushError::Full)
+        ));
         assert_eq!(pipe.load().messages, 1);
     }
 }

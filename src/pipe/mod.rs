@@ -158,6 +158,10 @@ impl Pipe {
         Poll::Ready(take)
     }
 
+    pub(crate) fn is_light(&self) -> bool {
+        self.state.lock().is_light()
+    }
+
     /// Locks, after the feed has handed over what it has if the pipe holds too little.
     ///
     /// A feed looks at `hungry` under its pattern's lock, and answers under the same lock: what it

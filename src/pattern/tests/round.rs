@@ -1,7 +1,10 @@
 //! Round robin.
 
 use std::collections::BTreeSet;
-use std::task::{Context, Poll, Waker};
+use std::sync::mpsc;
+use std::task::{Context, Poll, Wake, Waker};
+use std::thread;
+use std::time::Duration;
 
 use proptest::prelude::*;
 
@@ -199,4 +202,40 @@ fn a_place_that_is_filled_and_free_at_once_goes_to_a_message_without_a_peer() {
     // locked then.
     robin.send_reserved(place, &Message::from("reserved"));
     assert_eq!(robin.orphans(), 0);
+}
+
+/// Looks at a round from another thread while it is being woken.
+struct Looks {
+    robin: Arc<RoundRobin>,
+    seen: mpsc::Sender<bool>,
+}
+
+impl Wake for Looks {
+    fn wake(self: Arc<Self>) {
+        let (robin, (looked, look)) = (Arc::clone(&self.robin), mpsc::channel());
+        let _detached = thread::spawn(move || {
+            robin.is_queued(PeerId(0));
+            looked.send(())
+        });
+        let unlocked = look.recv_timeout(Duration::from_secs(10)).is_ok();
+        self.seen.send(unlocked).expect("the test waits for it");
+    }
+}
+
+#[test]
+fn a_session_is_woken_when_the_round_is_unlocked() {
+    let (seen, unlocked) = mpsc::channel();
+    let robin = Arc::new(RoundRobin::default());
+    let pipe = pipe(1);
+    robin.attach(PeerId(0), Arc::clone(&pipe));
+    let waker = Waker::from(Arc::new(Looks {
+        robin: Arc::clone(&robin),
+        seen,
+    }));
+    assert!(
+        pipe.poll_take(&mut Context::from_waker(&waker))
+            .is_pending()
+    );
+    robin.try_send(&[], &Message::from("a"));
+    assert_eq!(unlocked.try_recv(), Ok(true));
 }
