@@ -289,18 +289,23 @@ impl Hub for Core {
     }
 
     fn depart(&self, id: PeerId, departure: Departure) {
-        let (peer, closing) = {
-            let mut state = self.state.lock();
-            let Some(peer) = state.peers.remove(&id) else {
-                return;
-            };
-            (peer, state.closing)
+        let Some(peer) = self.state.lock().peers.get(&id).cloned() else {
+            return;
         };
         let mut passed = SocketStats::default();
         if !peer.newcomer.standing {
             count_sent(&mut passed, peer.newcomer.pipes.outbound.passed());
         }
         count_received(&mut passed, peer.received());
+        let closing = {
+            let mut state = self.state.lock();
+            if state.peers.remove(&id).is_none() {
+                return;
+            }
+            // In one step with the removal: whoever asks finds its messages in one place or the other.
+            state.totals.add(&passed);
+            state.closing
+        };
         let reason = departure.reason.clone();
         #[cfg(feature = "inproc")]
         if peer.newcomer.link.is_some() && matches!(reason, DisconnectReason::Closed) {
@@ -310,8 +315,10 @@ impl Hub for Core {
         if closing {
             self.unsent.fetch_add(dropped, Ordering::Relaxed);
         }
-        passed.dropped = passed.dropped.saturating_add(dropped);
-        self.state.lock().totals.add(&passed);
+        if dropped > 0 {
+            let totals = &mut self.state.lock().totals;
+            totals.dropped = totals.dropped.saturating_add(dropped);
+        }
         self.tell(Event::Disconnected {
             peer: peer.newcomer.peer,
             reason,
