@@ -5,14 +5,16 @@
 //! and copies no payload.
 
 use std::borrow::Cow;
-use std::fmt;
 use std::hash::{Hash, Hasher};
 
 use bytes::Bytes;
 
 pub use convert::IntoFrame;
 
+mod compare;
 mod convert;
+mod debug;
+mod edit;
 
 /// Room for the frames of an inline message: a payload of one cache line.
 ///
@@ -363,31 +365,6 @@ impl Hash for Message {
     }
 }
 
-impl fmt::Debug for Message {
-    /// Each frame's readable prefix, and its size where the prefix is cut.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Message")?;
-        f.debug_list()
-            .entries(self.frames().map(FramePreview))
-            .finish()
-    }
-}
-
-struct FramePreview<'a>(&'a [u8]);
-
-impl fmt::Debug for FramePreview<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        /// Enough to recognise a message in a log without flooding it.
-        const PREVIEW: usize = 32;
-        let shown = self.0.get(..PREVIEW).unwrap_or(self.0);
-        write!(f, "\"{}\"", shown.escape_ascii())?;
-        if shown.len() < self.0.len() {
-            write!(f, "… ({} bytes)", self.0.len())?;
-        }
-        Ok(())
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -403,14 +380,6 @@ mod tests {
         let message = Message::from(Vec::<&str>::new());
         assert_eq!((message.len(), message.byte_len()), (1, 0));
         assert_eq!(message, Message::from(""));
-    }
-
-    #[test]
-    fn debug_shows_sizes_and_a_readable_prefix() {
-        let message = Message::from([&b"a\x00b"[..], &[b'x'; 100]]);
-        let shown = format!("{message:?}");
-        assert!(shown.starts_with(r#"Message["a\x00b", "xxxx"#), "{shown}");
-        assert!(shown.ends_with("… (100 bytes)]"), "{shown}");
     }
 
     #[test]
