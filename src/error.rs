@@ -3,11 +3,12 @@
 //! [`Event`](crate::Event).
 
 use std::io;
+use std::sync::Arc;
 
 use thiserror::Error;
 
 use crate::endpoint::{Endpoint, EndpointError};
-use crate::event::DisconnectReason;
+use crate::event::{DisconnectReason, Event};
 use crate::identity::Identity;
 use crate::message::Message;
 
@@ -87,6 +88,24 @@ pub enum BindError {
 }
 
 impl BindError {
+    /// For those who were not the caller: the endpoint, and what happened there. None where nothing
+    /// was tried.
+    pub(crate) fn to_event(&self) -> Option<Event> {
+        let (endpoint, kind) = match self {
+            Self::AddressInUse { endpoint, source }
+            | Self::AddressNotAvailable { endpoint, source }
+            | Self::PermissionDenied { endpoint, source }
+            | Self::Io { endpoint, source } => (endpoint, source.kind()),
+            Self::NotASocket { endpoint } => (endpoint, io::ErrorKind::AlreadyExists),
+            Self::Unsupported { endpoint } => (endpoint, io::ErrorKind::Unsupported),
+            Self::Endpoint(_) | Self::NoRuntime { .. } | Self::Closed => return None,
+        };
+        Some(Event::BindFailed {
+            endpoint: endpoint.clone(),
+            error: Arc::new(io::Error::new(kind, self.to_string())),
+        })
+    }
+
     /// Sorts what the operating system said.
     pub(crate) fn from_io(endpoint: &Endpoint, source: io::Error) -> Self {
         let endpoint = endpoint.clone();

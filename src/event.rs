@@ -16,7 +16,29 @@ use crate::peer_handle::Peer;
 
 /// Something that happened to an endpoint or a connection of a socket.
 ///
-/// See the sockets' `events` method for how to receive them.
+/// See the sockets' `events` method for how to receive them. Every event names its endpoint, and
+/// the addresses of both sides where it knows them.
+///
+/// | libzmq | here |
+/// |---|---|
+/// | `ZMQ_EVENT_CONNECT_DELAYED` | [`Connecting`](Self::Connecting), over ipc, too |
+/// | `ZMQ_EVENT_CONNECTED` | [`Connected`](Self::Connected) |
+/// | `ZMQ_EVENT_CONNECT_RETRIED` | [`ConnectFailed`](Self::ConnectFailed), [`Redialing`](Self::Redialing): `retry_in` |
+/// | `ZMQ_EVENT_LISTENING` | [`Listening`](Self::Listening) |
+/// | `ZMQ_EVENT_BIND_FAILED` | [`BindFailed`](Self::BindFailed), and the error of `bind` |
+/// | `ZMQ_EVENT_ACCEPTED` | [`Accepted`](Self::Accepted) |
+/// | `ZMQ_EVENT_ACCEPT_FAILED` | [`AcceptFailed`](Self::AcceptFailed) |
+/// | `ZMQ_EVENT_CLOSED` | [`Closed`](Self::Closed) for an endpoint, [`ConnectFailed`](Self::ConnectFailed) for an attempt |
+/// | `ZMQ_EVENT_CLOSE_FAILED` | none: closing does not fail |
+/// | `ZMQ_EVENT_DISCONNECTED` | [`Disconnected`](Self::Disconnected), with the reason |
+/// | `ZMQ_EVENT_HANDSHAKE_SUCCEEDED` | [`Ready`](Self::Ready), over inproc, too |
+/// | `ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL` | [`HandshakeFailed`](Self::HandshakeFailed) for any reason but a [`Fault`](DisconnectReason::Fault) |
+/// | `ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL` | [`HandshakeFailed`](Self::HandshakeFailed) for a [`Fault`](DisconnectReason::Fault), which names the rule |
+/// | `ZMQ_EVENT_HANDSHAKE_FAILED_AUTH` | [`HandshakeFailed`](Self::HandshakeFailed), [refused](PeerFault::Refused) in the peer's words |
+/// | `ZMQ_EVENT_MONITOR_STOPPED` | the end of the stream |
+/// | `ZMQ_EVENT_PIPES_STATS` | none: `peers` gives the queue depths at any time |
+///
+/// After a handshake that failed libzmq also tells of a disconnection, here there is one event.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Event {
@@ -25,6 +47,14 @@ pub enum Event {
     Listening {
         /// The endpoint with its address and port resolved.
         endpoint: Endpoint,
+    },
+    /// A `bind` failed; the caller got the same error. libzmq: `ZMQ_EVENT_BIND_FAILED`.
+    #[non_exhaustive]
+    BindFailed {
+        /// The endpoint as it was given.
+        endpoint: Endpoint,
+        /// What the caller was told.
+        error: Arc<io::Error>,
     },
     /// A connection came in; its handshake begins. libzmq: `ZMQ_EVENT_ACCEPTED`.
     #[non_exhaustive]
@@ -46,6 +76,12 @@ pub enum Event {
         error: Arc<io::Error>,
         /// When the listener tries again.
         retry_in: Duration,
+    },
+    /// An attempt to connect begins. libzmq: `ZMQ_EVENT_CONNECT_DELAYED`.
+    #[non_exhaustive]
+    Connecting {
+        /// The endpoint as it was given.
+        endpoint: Endpoint,
     },
     /// A connection has been made; its handshake begins. libzmq: `ZMQ_EVENT_CONNECTED`.
     #[non_exhaustive]
@@ -128,6 +164,8 @@ impl Event {
     pub fn endpoint(&self) -> Option<&Endpoint> {
         match self {
             Self::Listening { endpoint }
+            | Self::BindFailed { endpoint, .. }
+            | Self::Connecting { endpoint }
             | Self::Accepted { endpoint, .. }
             | Self::AcceptFailed { endpoint, .. }
             | Self::Connected { endpoint, .. }
@@ -188,6 +226,14 @@ pub enum DisconnectReason {
     /// This side gave the connection up, to be sure that no late reply to an abandoned request
     /// arrives on it.
     Reset,
+}
+
+impl DisconnectReason {
+    /// Whether somebody is to blame: the peer's faults, and what should not happen.
+    #[cfg(feature = "tracing")]
+    pub(crate) const fn is_fault(&self) -> bool {
+        matches!(self, Self::Fault(_))
+    }
 }
 
 impl fmt::Display for DisconnectReason {

@@ -133,7 +133,14 @@
 //! |---|---|
 //! | `ipc` | the ipc transport (on Unix) |
 //! | `inproc` | the inproc transport |
-//! | `tracing` | [events](Event) also go to [`tracing`](https://docs.rs/tracing), under the target `wirelark` |
+//! | `tracing` | [events](Event) also go to [`tracing`](https://docs.rs/tracing), see below |
+//!
+//! With `tracing`, every [`Event`] is also a line under the target `wirelark`, at the level DEBUG, or
+//! WARN for trouble that somebody should look at: a failed handshake or accept, a connection that
+//! ended by the peer's fault or took messages with it, messages that the end of a runtime caught
+//! unsent. Lines stand in the span of their `socket` (its `type`), and of their `connection` (its
+//! `endpoint` and `address`) once there is one; both are at the level DEBUG. Nothing is told per
+//! message.
 
 mod endpoint;
 mod error;
@@ -148,6 +155,7 @@ mod peer_handle;
 mod pipe;
 mod socket;
 mod socket_type;
+mod trace;
 mod transport;
 mod wire;
 
@@ -182,7 +190,7 @@ pub use socket::rep::{RepSocket, Reply, Request};
 pub use socket::req::ReqSocket;
 pub use socket::router::{RouterSocket, RouterStream};
 pub use socket::send::{MessageSink, SendPermit};
-pub use socket::stats::{CloseReport, Flow, PeerStats, SocketStats};
+pub use socket::stats::{CloseReport, Drops, Flow, PeerStats, SocketStats};
 pub use socket_type::{SocketType, UnknownSocketType};
 
 /// The README's example is compiled and run with the documentation's.

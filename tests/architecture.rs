@@ -23,6 +23,7 @@ const WORDS: &[&str] = &[
     "options",
     "peer_handle",
     "socket_type",
+    "trace",
 ];
 
 /// The arrows: a module, and what it may use beside itself and the words. The longest name that

@@ -237,7 +237,7 @@ impl State {
                     }
                     // RFC 29: a PUB does not read messages.
                     None => {
-                        pipe.count_dropped(1);
+                        pipe.count_unusable(1);
                         Ok(())
                     }
                 };

@@ -96,7 +96,7 @@ impl Replies {
         let pipe = self.peers.lock().get(&id).cloned();
         let opened = open_request(message);
         if let (None, Some(pipe)) = (&opened, &pipe) {
-            pipe.count_dropped(1);
+            pipe.count_unusable(1);
         }
         opened.map(|(envelope, body)| {
             let route = Route {

@@ -28,6 +28,9 @@ pub(crate) async fn run(
     let options = hub.options().clone();
     let mut backoff = Backoff::new(options.reconnect_interval, options.reconnect_interval_max);
     while !is_over(&stop, standing.as_ref()) {
+        hub.tell(Event::Connecting {
+            endpoint: endpoint.clone(),
+        });
         let attempt = tokio::select! {
             attempt = transport::connect(&endpoint, &options.transport) => attempt,
             () = over(&mut stop, standing.as_ref()) => break,

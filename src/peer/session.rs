@@ -19,6 +19,7 @@ use crate::pattern::Departure;
 use crate::peer_handle::{Claims, Peer, Standpoint};
 use crate::pipe::sync::Arc;
 use crate::pipe::{CloseReason, Pipe};
+use crate::trace::Span;
 use crate::transport::{ReadHalf, Stream, WriteHalf};
 use crate::wire::batch::Batch;
 use crate::wire::connection::{Connection, Incoming, Limits, Local, PeerInfo, Room};
@@ -50,6 +51,17 @@ pub(crate) const TOPIC_MAX: usize = 4 * 1024;
 /// *Cancel safety*: dropping it closes the connection. What it had taken from its outbound pipe is
 /// lost then; a session that has been admitted is therefore ended through that pipe.
 pub(crate) async fn run(
+    hub: &Arc<dyn Hub>,
+    stream: Stream,
+    place: Place,
+    stop: &mut watch::Receiver<Stop>,
+    ready: impl FnOnce() + Send,
+) -> Outcome {
+    let span = Span::connection(&place.endpoint, &place.address);
+    span.around(drive(hub, stream, place, stop, ready)).await
+}
+
+async fn drive(
     hub: &Arc<dyn Hub>,
     stream: Stream,
     place: Place,

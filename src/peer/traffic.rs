@@ -244,7 +244,7 @@ impl Traffic {
                 match &self.pipes.inbound {
                     // A closed pipe ends the session in the next turn.
                     Some(inbound) => drop(inbound.push_chunk(batch)),
-                    None => self.pipes.outbound.count_dropped(batch.messages() as u64),
+                    None => self.pipes.outbound.count_unusable(batch.messages() as u64),
                 }
                 return Ok(true);
             }

@@ -315,6 +315,12 @@ impl Pipe {
         let mut state = self.state.lock();
         state.passed.dropped = state.passed.dropped.saturating_add(messages);
     }
+
+    /// Counts messages that came, through this pipe or against it, and are of no use.
+    pub(crate) fn count_unusable(&self, messages: u64) {
+        let mut state = self.state.lock();
+        state.passed.unusable = state.passed.unusable.saturating_add(messages);
+    }
 }
 
 fn release_from(mut state: MutexGuard<'_, State>, load: Load) {

@@ -88,5 +88,8 @@ pub(crate) enum Take {
 pub(crate) struct Passed {
     pub(crate) messages: u64,
     pub(crate) bytes: u64,
+    /// Messages for which there was no room.
     pub(crate) dropped: u64,
+    /// Messages that came and could not be used.
+    pub(crate) unusable: u64,
 }

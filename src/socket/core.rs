@@ -10,7 +10,7 @@ use tokio::sync::watch;
 use super::context::Context;
 use super::events::EventHub;
 use super::lifecycle::Attached;
-use super::stats::{CloseReport, Flow, PeerStats, SocketStats};
+use super::stats::{CloseReport, Drops, Flow, PeerStats, SocketStats};
 use crate::event::{DisconnectReason, Event};
 use crate::options::Options;
 use crate::pattern::{Departure, NameTaken, Pattern, PeerId};
@@ -18,6 +18,7 @@ use crate::peer::{Hub, Newcomer};
 use crate::pipe::sync::Mutex;
 use crate::pipe::{CloseReason, Passed, Pipe};
 use crate::socket_type::SocketType;
+use crate::trace::Span;
 
 /// See the [module](self).
 #[derive(Debug)]
@@ -31,6 +32,7 @@ pub(crate) struct Core {
     pub(super) context: Context,
     pub(super) pattern: Arc<dyn Pattern>,
     pub(super) events: EventHub,
+    pub(super) span: Span,
     /// Held for a few instructions; no pipe, pattern or link is called under it.
     pub(super) state: Mutex<State>,
     pub(super) tasks: Tasks,
@@ -73,6 +75,7 @@ impl Core {
             context,
             pattern,
             events: EventHub::default(),
+            span: Span::socket(socket_type),
             state: Mutex::new(State::default()),
             tasks: Tasks::default(),
             report: watch::Sender::new(None),
@@ -138,7 +141,8 @@ impl Core {
         for peer in peers {
             count_received(&mut stats, peer.received());
         }
-        stats.dropped = stats.dropped.saturating_add(self.pattern.unroutable());
+        stats.drops.unroutable = self.pattern.unroutable();
+        stats.dropped = stats.dropped.saturating_add(stats.drops.unroutable);
         stats
     }
 
@@ -146,12 +150,7 @@ impl Core {
     pub(super) fn warn_of_unsent(&self) {
         let unsent = self.count_unsent();
         if unsent > 0 {
-            #[cfg(feature = "tracing")]
-            tracing::warn!(
-                target: "wirelark",
-                unsent,
-                "the runtime ended before these messages were sent: await close() to flush"
-            );
+            self.span.log_unsent(unsent);
         }
     }
 
@@ -173,6 +172,7 @@ impl Peer {
             messages: passed.messages.saturating_sub(self.before.messages),
             bytes: passed.bytes.saturating_sub(self.before.bytes),
             dropped: passed.dropped.saturating_sub(self.before.dropped),
+            unusable: passed.unusable.saturating_sub(self.before.unusable),
         }
     }
 
@@ -188,6 +188,9 @@ impl Peer {
         let Newcomer { peer, pipes, .. } = &self.newcomer;
         let sent = pipes.outbound.passed();
         let received = self.received();
+        let mut drops = Drops::default();
+        drops.count(sent);
+        drops.count(received);
         PeerStats {
             peer: peer.clone(),
             sent: Flow {
@@ -204,19 +207,26 @@ impl Peer {
                 .as_ref()
                 .map(|pipe| queue(pipe))
                 .unwrap_or_default(),
-            dropped: sent.dropped.saturating_add(received.dropped),
+            dropped: drops.total(),
+            drops,
         }
     }
 }
 
 pub(super) fn count_sent(stats: &mut SocketStats, passed: Passed) {
     stats.sent.add(passed.messages, passed.bytes);
-    stats.dropped = stats.dropped.saturating_add(passed.dropped);
+    count_dropped(stats, passed);
 }
 
 fn count_received(stats: &mut SocketStats, passed: Passed) {
     stats.received.add(passed.messages, passed.bytes);
-    stats.dropped = stats.dropped.saturating_add(passed.dropped);
+    count_dropped(stats, passed);
+}
+
+fn count_dropped(stats: &mut SocketStats, passed: Passed) {
+    let dropped = passed.dropped.saturating_add(passed.unusable);
+    stats.dropped = stats.dropped.saturating_add(dropped);
+    stats.drops.count(passed);
 }
 
 impl Hub for Core {
@@ -245,6 +255,7 @@ impl Hub for Core {
                 messages: passed.messages.saturating_sub(queued.messages as u64),
                 bytes: passed.bytes.saturating_sub(queued.bytes as u64),
                 dropped: passed.dropped,
+                unusable: passed.unusable,
             }
         });
         {
@@ -318,6 +329,7 @@ impl Hub for Core {
         if dropped > 0 {
             let totals = &mut self.state.lock().totals;
             totals.dropped = totals.dropped.saturating_add(dropped);
+            totals.drops.departed = totals.drops.departed.saturating_add(dropped);
         }
         self.tell(Event::Disconnected {
             peer: peer.newcomer.peer,
@@ -327,28 +339,16 @@ impl Hub for Core {
     }
 
     fn tell(&self, event: Event) {
-        trace(&event);
+        self.span.log(&event);
         match &event {
             Event::HandshakeFailed { .. } => self.state.lock().totals.handshakes_failed += 1,
             Event::ConnectFailed { .. } => self.state.lock().totals.connects_failed += 1,
+            Event::Redialing { .. } => self.state.lock().totals.reconnects += 1,
             _ => {}
         }
         self.events.tell(&event);
     }
 }
-
-#[cfg(feature = "tracing")]
-fn trace(event: &Event) {
-    match event {
-        Event::AcceptFailed { .. } | Event::HandshakeFailed { .. } => {
-            tracing::warn!(target: "wirelark", ?event);
-        }
-        _ => tracing::debug!(target: "wirelark", ?event),
-    }
-}
-
-#[cfg(not(feature = "tracing"))]
-fn trace(_: &Event) {}
 
 impl Drop for Core {
     /// The last task is gone, too. What is still queued then was caught by the end of the runtime.

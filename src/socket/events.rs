@@ -10,11 +10,15 @@ use std::task::{Context, Poll, Waker};
 
 use futures::Stream;
 
+use super::core::Core;
+use crate::error::BindError;
 use crate::event::Event;
+use crate::peer::Hub;
 use crate::pipe::sync::Mutex;
 
 /// Events that one reader may be behind before it loses the oldest: a storm of reconnections of a
-/// thousand peers fits, and it is a few hundred KiB at most.
+/// thousand peers fits, and it is a few hundred KiB. Where every peer claims as much as it may in its
+/// handshake, it is 32 MiB.
 const BEHIND_MAX: usize = 4_096;
 
 /// Where a socket's events are told.
@@ -39,31 +43,39 @@ struct Reader {
 
 impl EventHub {
     pub(crate) fn tell(&self, event: &Event) {
+        let mut wakers = Vec::new();
+        // What a reader loses may be the last handle of something: dropped with nothing locked.
+        let mut lost = Vec::new();
         let mut state = self.state.lock();
         // A reader that nobody else holds has been dropped.
         state.readers.retain(|reader| Arc::strong_count(reader) > 1);
         for reader in &state.readers {
             let mut reader = reader.lock();
             if reader.queue.len() >= BEHIND_MAX {
-                reader.queue.pop_front();
+                lost.extend(reader.queue.pop_front());
                 reader.missed += 1;
             }
             reader.queue.push_back(event.clone());
-            let waker = reader.waker.take();
-            drop(reader);
-            waker.into_iter().for_each(Waker::wake);
+            wakers.extend(reader.waker.take());
         }
+        drop(state);
+        // A waker may do anything, also call this socket.
+        wakers.into_iter().for_each(Waker::wake);
     }
 
     /// No event follows: readers end after what they have.
     pub(crate) fn close(&self) {
-        let mut state = self.state.lock();
-        state.closed = true;
-        for reader in state.readers.drain(..) {
-            let mut reader = reader.lock();
-            reader.closed = true;
-            let waker = reader.waker.take();
-            drop(reader);
+        let readers = {
+            let mut state = self.state.lock();
+            state.closed = true;
+            std::mem::take(&mut state.readers)
+        };
+        for reader in readers {
+            let waker = {
+                let mut reader = reader.lock();
+                reader.closed = true;
+                reader.waker.take()
+            };
             waker.into_iter().for_each(Waker::wake);
         }
     }
@@ -78,6 +90,15 @@ impl EventHub {
             state.readers.push(Arc::clone(&reader));
         }
         Events { reader }
+    }
+}
+
+impl Core {
+    /// Tells the readers what a caller of bind has been told.
+    pub(crate) fn tell_of(&self, error: &BindError) {
+        if let Some(event) = error.to_event() {
+            self.tell(event);
+        }
     }
 }
 
@@ -138,6 +159,10 @@ impl Stream for Events {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::mpsc;
+    use std::task::Wake;
+    use std::time::Duration;
+
     use super::*;
 
     fn event() -> Event {
@@ -161,6 +186,44 @@ mod tests {
             assert!(matches!(events.try_next(), Some(Event::Closed { .. })));
         }
         assert!(events.try_next().is_none());
+    }
+
+    /// Looks into the hub that wakes it, as a waker may that runs what it wakes at once.
+    struct Curious {
+        hub: Arc<EventHub>,
+        looked: mpsc::Sender<bool>,
+    }
+
+    impl Wake for Curious {
+        fn wake(self: Arc<Self>) {
+            let (hub, done) = (Arc::clone(&self.hub), mpsc::channel());
+            // A thread of its own, so that a lock that is held fails the test instead of hanging it.
+            std::thread::spawn(move || {
+                drop(hub.subscribe());
+                done.0.send(()).ok();
+            });
+            let free = done.1.recv_timeout(Duration::from_secs(5)).is_ok();
+            self.looked.send(free).ok();
+        }
+    }
+
+    #[test]
+    fn nothing_is_locked_when_a_reader_is_woken() {
+        let hub = Arc::new(EventHub::default());
+        let (looked, results) = mpsc::channel();
+        let curious = Curious {
+            hub: Arc::clone(&hub),
+            looked,
+        };
+        let waker = Waker::from(Arc::new(curious));
+        let events = hub.subscribe();
+        assert!(events.poll(&Context::from_waker(&waker)).is_pending());
+        hub.tell(&event());
+        assert!(results.recv().unwrap());
+        assert!(events.poll(&Context::from_waker(&waker)).is_ready());
+        assert!(events.poll(&Context::from_waker(&waker)).is_pending());
+        hub.close();
+        assert!(results.recv().unwrap());
     }
 
     #[test]

@@ -57,7 +57,9 @@ macro_rules! common_methods {
                 E::Error: Into<$crate::EndpointError>,
             {
                 let endpoint = endpoint.try_into().map_err(Into::into)?;
-                self.handle.core().bind(endpoint).await
+                let core = self.handle.core();
+                let bound = core.bind(endpoint).await;
+                bound.inspect_err(|error| core.tell_of(error))
             }
 
             /// Connects to an endpoint, now and whenever the connection is lost, until

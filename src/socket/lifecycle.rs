@@ -480,10 +480,10 @@ impl Core {
         let running = self.tasks.begin();
         let here = runtime::Handle::try_current().ok();
         if let Some(runtime) = here.or_else(|| self.state.lock().runtime.clone()) {
-            runtime.spawn(async move {
+            runtime.spawn(self.span.around(async move {
                 task.await;
                 drop(running);
-            });
+            }));
         }
     }
 

@@ -1,6 +1,7 @@
 //! Counters and queue depths, as values to look at.
 
 use crate::peer_handle::Peer;
+use crate::pipe::Passed;
 
 /// Messages, and their bytes on the wire (payload and frame headers).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -32,8 +33,12 @@ pub struct SocketStats {
     /// nobody of the name, or because peers that had left have sent more than is
     /// [kept](crate::SocketBuilder::recv_hwm_bytes).
     pub dropped: u64,
+    /// The same by reason.
+    pub drops: Drops,
     /// Connections over which messages could pass, ever.
     pub connections: u64,
+    /// Connections that ended, or ended before they were ready, and were dialled again.
+    pub reconnects: u64,
     /// Connections that ended before their handshake was complete.
     pub handshakes_failed: u64,
     /// Attempts to connect that failed.
@@ -47,6 +52,44 @@ impl SocketStats {
         self.received
             .add(part.received.messages, part.received.bytes);
         self.dropped = self.dropped.saturating_add(part.dropped);
+        self.drops.add(&part.drops);
+    }
+}
+
+/// Messages that were dropped, by reason.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Drops {
+    /// The queue of the peer was full, as that of a subscriber may be.
+    pub full: u64,
+    /// The peer left: what was queued for it and has nowhere else to go, or what it sent beyond
+    /// what is kept of peers that have left.
+    pub departed: u64,
+    /// They arrived and are of no use: nobody can read them on this type of socket, or they are no
+    /// requests.
+    pub unusable: u64,
+    /// A ROUTER with [`drop_unroutable`](crate::SocketBuilder::drop_unroutable) knew nobody of the
+    /// name.
+    pub unroutable: u64,
+}
+
+impl Drops {
+    pub(crate) fn add(&mut self, other: &Self) {
+        self.full = self.full.saturating_add(other.full);
+        self.departed = self.departed.saturating_add(other.departed);
+        self.unusable = self.unusable.saturating_add(other.unusable);
+        self.unroutable = self.unroutable.saturating_add(other.unroutable);
+    }
+
+    pub(crate) fn count(&mut self, passed: Passed) {
+        self.full = self.full.saturating_add(passed.dropped);
+        self.unusable = self.unusable.saturating_add(passed.unusable);
+    }
+
+    pub(crate) const fn total(&self) -> u64 {
+        let lost = self.full.saturating_add(self.departed);
+        let refused = self.unusable.saturating_add(self.unroutable);
+        lost.saturating_add(refused)
     }
 }
 
@@ -64,8 +107,10 @@ pub struct PeerStats {
     pub send_queue: Flow,
     /// Waiting to be read by the application.
     pub recv_queue: Flow,
-    /// Messages that were meant for it and dropped.
+    /// Messages that were meant for it or came from it, and were dropped.
     pub dropped: u64,
+    /// The same by reason.
+    pub drops: Drops,
 }
 
 /// What is left when a socket has been closed. See the sockets' `close` method.

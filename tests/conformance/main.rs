@@ -23,5 +23,6 @@ mod replies;
 mod requests;
 mod restart;
 mod router;
+mod seeing;
 mod senders;
 mod water_marks;

@@ -82,6 +82,7 @@ async fn no_descriptor_is_left_to_accept_with() {
     good.send("after").await.unwrap();
     server.says("got after").await;
 
+    assert_matches!(good_events.try_next(), Some(Event::Connecting { .. }));
     assert_matches!(good_events.try_next(), Some(Event::Connected { .. }));
     assert_matches!(good_events.try_next(), Some(Event::Ready { .. }));
     assert_matches!(good_events.try_next(), None);
