@@ -1,6 +1,6 @@
 //! What can go wrong for a caller, by who must act: a wrong argument, a socket that is closed, a
 //! request that cannot be answered. The network's trouble is not among them: see
-//! [`Event`](crate::Event).
+//! [`Event`].
 
 use std::io;
 use std::sync::Arc;

@@ -227,8 +227,7 @@ impl Claims {
         }
     }
 
-    /// The identity that it gives itself; empty when it gives none. libzmq: `Identity`, also
-    /// `Routing-Id`.
+    /// The identity that it gives itself; empty when it gives none. libzmq: `Identity`.
     pub const fn identity(&self) -> &Bytes {
         &self.identity
     }

@@ -1,7 +1,11 @@
 //! What a subscriber of `tracing` gets: a span for each socket and connection, a line for each
 //! event, and nothing for a message.
 #![cfg(feature = "tracing")]
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
 
 use std::fmt;
 use std::fmt::Write as _;

@@ -132,6 +132,42 @@ macro_rules! receiving_methods {
             /// *Cancel safety*: a dropped future loses no message.
             ///
             /// *Errors*: [`RecvError::Closed`](crate::RecvError::Closed).
+            ///
+            /// So it may stand in a `select!`, here of work and of the order to stop:
+            ///
+            /// ```
+            /// # #[tokio::main(flavor = "current_thread")]
+            /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+            /// use wirelark::{PubSocket, PullSocket, PushSocket, SubSocket};
+            ///
+            /// # let (boss, ventilator) = (PubSocket::new(), PushSocket::new());
+            /// # let orders = boss.bind("tcp://127.0.0.1:*").await?;
+            /// # let jobs = ventilator.bind("tcp://127.0.0.1:*").await?;
+            /// let work = PullSocket::new();
+            /// work.connect(&jobs)?;
+            /// let control = SubSocket::builder().subscribe("stop").build();
+            /// control.connect(&orders)?;
+            /// # boss.wait_for_subscribers("stop", 1).await?;
+            /// # ventilator.send("one").await?;
+            ///
+            /// let mut done = 0;
+            /// loop {
+            ///     tokio::select! {
+            ///         job = work.recv() => {
+            ///             println!("working on {}", job?.text());
+            ///             done += 1;
+            /// #           boss.send("stop").await?;
+            ///         }
+            ///         order = control.recv() => {
+            ///             order?;
+            ///             break; // no job is lost by the `recv` that ends here
+            ///         }
+            ///     }
+            /// }
+            /// assert_eq!(done, 1);
+            /// # Ok(())
+            /// # }
+            /// ```
             pub async fn recv(&self) -> Result<$crate::Message, $crate::RecvError> {
                 $crate::socket::recv::Recv::new(&self.inbox).await
             }

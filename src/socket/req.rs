@@ -71,6 +71,37 @@ impl ReqSocket {
     /// *Errors*: [`RequestError::Lost`] with the reason, [`RequestError::OutOfTurn`] while a
     /// [`send`](Self::send) waits for its [`recv`](Self::recv), [`RequestError::Closed`] and
     /// [`RequestError::Interrupted`].
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use std::time::Duration;
+    /// use tokio::time::timeout;
+    /// use wirelark::{RepSocket, ReqSocket};
+    ///
+    /// # let (clock, mute) = (RepSocket::new(), RepSocket::new());
+    /// # let clock_endpoint = clock.bind("tcp://127.0.0.1:*").await?;
+    /// # let mute_endpoint = mute.bind("tcp://127.0.0.1:*").await?;
+    /// # tokio::spawn(async move {
+    /// #     while let Ok(request) = clock.recv().await {
+    /// #         request.reply("noon").await.ok();
+    /// #     }
+    /// # });
+    /// let (time, weather) = (ReqSocket::new(), ReqSocket::new());
+    /// time.connect(clock_endpoint)?;
+    /// weather.connect(mute_endpoint)?; // it never answers
+    ///
+    /// // Both at once, and neither for longer than it takes.
+    /// let patience = Duration::from_millis(500);
+    /// let (time, weather) = tokio::join!(
+    ///     timeout(patience, time.request("what time is it?")),
+    ///     timeout(patience, weather.request("will it rain?")),
+    /// );
+    /// assert_eq!(time??.text(), "noon");
+    /// assert!(weather.is_err()); // given up; the next request starts anew
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn request(&self, message: impl Into<Message>) -> Result<Message, RequestError> {
         let message = message.into();
         let mut open = Open::new(self);

@@ -12,6 +12,7 @@ they are:
     subscribe LENGTH     ok                     (bytes follow the order; likewise `unsubscribe`)
     send LENGTH…         ok                     (bytes follow the order)
     recv                 message LENGTH…        (bytes follow the answer)
+    property NAME        ok VALUE               (what libzmq tells of the message received last)
     wait EVENT COUNT     ok                     (when so many have happened since the start)
 
 An order that fails is answered by `error REASON`. Nothing outlives the test: every order has a
@@ -39,6 +40,7 @@ class Peer:
         self.monitor = self.socket.get_monitor_socket(EVENTS)
         self.monitor.rcvtimeo = DEADLINE_MS
         self.happened = collections.Counter()
+        self.last = None
 
     def next_order(self):
         """Waits for the next line of input, and lets the socket live meanwhile.
@@ -68,7 +70,11 @@ class Peer:
         elif verb == "send":
             self.socket.send_multipart(read_frames(words))
         elif verb == "recv":
-            return self.socket.recv_multipart()
+            frames = self.socket.recv_multipart(copy=False)
+            self.last = frames[-1]
+            return [frame.bytes for frame in frames]
+        elif verb == "property":
+            return self.last.get(words[0])
         elif verb == "wait":
             self.wait(getattr(zmq, f"EVENT_{words[0]}"), int(words[1]))
         else:

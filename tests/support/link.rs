@@ -5,7 +5,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU16, Ordering};
 
 use tempfile::TempDir;
-use wirelark::{Events, PubSocket, PullSocket, PushSocket, RepSocket, ReqSocket, SubSocket};
+use wirelark::{Event, Events, PubSocket, PullSocket, PushSocket, RepSocket, ReqSocket, SubSocket};
 
 use super::{Peer, within};
 
@@ -124,7 +124,8 @@ impl Link {
             Binder::They => {
                 let mut events = ours.watch();
                 ours.attach_connect(&endpoint);
-                within(events.next()).await.expect("the socket is open");
+                let failed = |event: &Event| matches!(event, Event::ConnectFailed { .. });
+                while !failed(&within(events.next()).await.expect("the socket is open")) {}
                 theirs.bind(&endpoint).await;
             }
         }

@@ -83,6 +83,17 @@ impl Peer {
         frames.into()
     }
 
+    /// What libzmq tells of the message received last, or of its sender, by this name.
+    pub(crate) async fn property(&mut self, name: &str) -> String {
+        self.order(&format!("property {name}")).await
+    }
+
+    /// The id of its process.
+    pub(crate) fn process(&self) -> i32 {
+        let id = self.child.id().expect("nobody has waited for it");
+        i32::try_from(id).expect("the system counts processes in an i32")
+    }
+
     /// Waits until `count` connections have been made since the start, and the socket uses them.
     pub(crate) async fn wait_peers(&mut self, count: usize) {
         self.order(&format!("wait HANDSHAKE_SUCCEEDED {count}"))
