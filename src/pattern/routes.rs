@@ -181,6 +181,20 @@ impl Routes {
         self.inbox.poll_next_from(cx, ticket, read)
     }
 
+    /// As [`try_next`](Self::try_next), with all that is known of the sender.
+    pub(crate) fn try_next_from(&self) -> Next<(Peer, Message)> {
+        self.inbox.try_next_from(read_from)
+    }
+
+    /// As [`poll_next`](Self::poll_next), with all that is known of the sender.
+    pub(crate) fn poll_next_from(
+        &self,
+        cx: &mut Context<'_>,
+        ticket: &mut Ticket,
+    ) -> Poll<Option<(Peer, Message)>> {
+        self.inbox.poll_next_from(cx, ticket, read_from)
+    }
+
     /// Gives up waiting for a message.
     pub(crate) fn leave(&self, ticket: &mut Ticket) {
         self.inbox.leave(ticket);
@@ -192,6 +206,11 @@ impl Routes {
 fn read(_: PeerId, peer: &Peer, batch: &mut Batch) -> Option<(Identity, Message)> {
     let message = batch.pop()?;
     Some((peer.known_as()?.clone(), message))
+}
+
+/// The next message, with its peer.
+fn read_from(_: PeerId, peer: &Peer, batch: &mut Batch) -> Option<(Peer, Message)> {
+    batch.pop().map(|message| (peer.clone(), message))
 }
 
 impl Place {

@@ -16,6 +16,7 @@ use crate::identity::Identity;
 use crate::message::Message;
 use crate::pattern::fair_queue::Next;
 use crate::pattern::routes::{self, Place, Sent};
+use crate::peer_handle::Peer;
 use crate::pipe::wake::Ticket;
 use crate::socket_type::SocketType;
 
@@ -94,6 +95,31 @@ impl RouterSocket {
     /// *Errors*: [`TryRecvError::Empty`], [`TryRecvError::Closed`].
     pub fn try_recv(&self) -> Result<(Identity, Message), TryRecvError> {
         match self.desk.law.try_next() {
+            Next::Message(received) => Ok(received),
+            Next::Empty => Err(TryRecvError::Empty),
+            Next::Closed => Err(TryRecvError::Closed),
+        }
+    }
+
+    /// As [`recv`](Self::recv), with all that is known of the peer that sent the message, and what
+    /// it says of itself. Its name is [`Peer::known_as`].
+    ///
+    /// *Cancel safety*: a dropped future loses no message.
+    ///
+    /// *Errors*: [`RecvError::Closed`].
+    pub async fn recv_from(&self) -> Result<(Peer, Message), RecvError> {
+        let recv = RecvFrom(Recv {
+            desk: &self.desk,
+            ticket: Ticket::default(),
+        });
+        recv.await.ok_or(RecvError::Closed)
+    }
+
+    /// As [`try_recv`](Self::try_recv), with all that is known of the peer that sent the message.
+    ///
+    /// *Errors*: [`TryRecvError::Empty`], [`TryRecvError::Closed`].
+    pub fn try_recv_from(&self) -> Result<(Peer, Message), TryRecvError> {
+        match self.desk.law.try_next_from() {
             Next::Message(received) => Ok(received),
             Next::Empty => Err(TryRecvError::Empty),
             Next::Closed => Err(TryRecvError::Closed),
@@ -252,6 +278,20 @@ impl Future for Recv<'_> {
 impl Drop for Recv<'_> {
     fn drop(&mut self) {
         self.desk.law.leave(&mut self.ticket);
+    }
+}
+
+/// As [`Recv`], for a message with all that is known of its peer.
+#[derive(Debug)]
+struct RecvFrom<'a>(Recv<'a>);
+
+impl Future for RecvFrom<'_> {
+    type Output = Option<(Peer, Message)>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let Recv { desk, ticket } = &mut self.0;
+        ready!(desk.receiving.poll(cx));
+        desk.law.poll_next_from(cx, ticket)
     }
 }
 

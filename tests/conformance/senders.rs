@@ -1,8 +1,8 @@
 //! Who sent a message: what is known of the sender, and what it says of itself.
 
 use wirelark::{
-    Identity, MetadataError, Peer, PubSocket, PullSocket, PushSocket, RepSocket, ReqSocket,
-    SocketType, SubSocket, TryRecvError,
+    DealerSocket, Identity, Message, MetadataError, Peer, PubSocket, PullSocket, PushSocket,
+    RepSocket, ReqSocket, RouterSocket, SocketType, SubSocket, TryRecvError,
 };
 
 use crate::kit::{assert_matches, soon, until};
@@ -13,6 +13,7 @@ on_every_transport!(
     a_peer_is_known_after_it_has_left,
     a_subscriber_knows_its_publisher,
     a_request_knows_its_asker,
+    a_router_knows_whom_it_names,
     claims_do_not_touch_what_is_known,
     a_peer_tells_when_something_last_passed,
 );
@@ -107,6 +108,33 @@ async fn a_request_knows_its_asker(transport: Transport) {
     assert_eq!(*request.peer(), rep.peers().remove(0).peer);
     soon(request.reply("the asker")).await.unwrap();
     assert_eq!(soon(req.recv()).await.unwrap().text(), "the asker");
+}
+
+async fn a_router_knows_whom_it_names(transport: Transport) {
+    let router = RouterSocket::new();
+    assert_matches!(router.try_recv_from(), Err(TryRecvError::Empty));
+    let endpoint = router.bind(transport.anywhere()).await.unwrap();
+    let ada = DealerSocket::builder()
+        .identity(Identity::new("ada").unwrap())
+        .metadata("X-Room", "attic")
+        .unwrap()
+        .build();
+    ada.connect(&endpoint).unwrap();
+    for text in ["one", "two"] {
+        soon(ada.send(text)).await.unwrap();
+    }
+    let (peer, message) = soon(router.recv_from()).await.unwrap();
+    assert_eq!(message, "one");
+    assert_eq!(
+        (room(&peer).as_str(), peer.socket_type()),
+        ("attic", SocketType::Dealer)
+    );
+    until(|| router.stats().received.messages == 2).await;
+    let (again, message) = router.try_recv_from().unwrap();
+    assert_eq!((again, message), (peer.clone(), Message::from("two")));
+    let name = peer.known_as().unwrap();
+    soon(router.send_to(name, "three")).await.unwrap();
+    assert_eq!(soon(ada.recv_from()).await.unwrap().1, "three");
 }
 
 /// A name that means something is not the application's to give.
