@@ -8,7 +8,7 @@ use wirelark::{
     PullSocket, PushSocket, RepSocket, ReqSocket, SocketType, SubSocket,
 };
 
-use crate::kit::{soon, until, wait_for};
+use crate::kit::{assert_matches, soon, until, wait_for};
 use crate::transport::{Transport, on_every_transport};
 
 on_every_transport!(
@@ -59,7 +59,10 @@ async fn the_connecting_side_is_told() {
         .build();
     let mut events = push.events();
     let endpoint = push.connect(&place).unwrap();
-    match wait_for(&mut events, |_| true).await {
+    let first = soon(events.next()).await.unwrap();
+    assert_eq!(first.endpoint(), Some(&endpoint));
+    assert_matches!(first, Event::Connecting { .. });
+    match soon(events.next()).await.unwrap() {
         Event::ConnectFailed {
             endpoint: named,
             error,
