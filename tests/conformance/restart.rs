@@ -19,6 +19,7 @@ on_every_transport!(
 fn quick_push() -> PushSocket {
     PushSocket::builder()
         .reconnect_interval(Duration::from_millis(10))
+        .reconnect_interval_max(Duration::from_millis(10))
         .build()
 }
 
@@ -148,6 +149,7 @@ async fn unsent_work_of_a_dead_worker() {
 }
 
 /// Frames of one message that were not written when the connection died go out again as a whole.
+/// What the kernel had is lost: however much that is, more follows.
 #[tokio::test]
 async fn a_connecting_push_never_sends_half_a_message() {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -161,36 +163,28 @@ async fn a_connecting_push_never_sends_half_a_message() {
             number.into_bytes(),
         ]
     };
-    for number in 0..100 {
-        soon(push.send(message(number))).await.unwrap();
-    }
+    let sender = tokio::spawn(async move {
+        for number in 0.. {
+            push.send(message(number)).await.unwrap();
+        }
+    });
     let mut next = 0;
-    let mut lost = 0;
-    while next < 100 {
+    for round in 0..=20 {
         let mut server = RawPeer::accept(&listener).await;
         server.greet().await;
         server.ready("PULL").await;
-        for _ in 0..3 {
+        for index in 0..if round < 20 { 3 } else { 50 } {
             let frames = server.message().await;
             let number: u32 = String::from_utf8_lossy(&frames[0]).parse().unwrap();
             assert_eq!(frames, message(number));
             assert!(number >= next, "{number} came twice");
-            lost += number - next;
+            // One connection loses nothing.
+            assert!(index == 0 || number == next, "{number} came after {next}");
             next = number + 1;
-            if next >= 100 {
-                break;
-            }
         }
-        if next < 90 {
-            server.reset();
-        } else {
-            while next < 100 {
-                assert_eq!(server.message().await, message(next));
-                next += 1;
-            }
-        }
+        server.reset();
     }
-    assert!(lost < 95, "{lost}");
+    sender.abort();
 }
 
 /// After a fault of the peer the next attempt comes at the longest interval, with an event.

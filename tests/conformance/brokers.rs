@@ -1,0 +1,165 @@
+//! ROUTER and DEALER as a broker uses them: devices that pass frames on, names that are known in
+//! advance, peers that cannot take more.
+
+use wirelark::{
+    Context, DealerSocket, Identity, Message, RepSocket, ReqSocket, RouterSocket, TryRecvError,
+    TrySendToError,
+};
+
+use crate::kit::{assert_matches, soon, until};
+use crate::router::{dealer, name};
+use crate::transport::{Transport, on_every_transport};
+
+on_every_transport!(
+    frames_pass_a_device_both_ways,
+    a_name_is_known_though_the_router_binds_later,
+    a_full_peer_of_a_router,
+    a_router_names_whom_it_connects_to_while_it_receives,
+    what_a_dealer_is_sent_goes_with_it,
+);
+
+/// The message behind the name of its sender, as a device passes it on.
+fn with_name(peer: &Identity, message: &Message) -> Message {
+    let name = [&peer.as_bytes()[..]];
+    Message::from(name.into_iter().chain(message.frames()).collect::<Vec<_>>())
+}
+
+/// The name in front, and what is behind it.
+fn without_name(message: &Message) -> (Identity, Message) {
+    let mut frames = message.frames();
+    let name = Identity::of_peer(frames.next().unwrap().to_vec()).unwrap();
+    (name, Message::from(frames.collect::<Vec<_>>()))
+}
+
+async fn frames_pass_a_device_both_ways(transport: Transport) {
+    let (router, dealer) = (RouterSocket::new(), DealerSocket::new());
+    let front = router.bind(transport.anywhere()).await.unwrap();
+    let back = dealer.bind(transport.anywhere()).await.unwrap();
+    let (req, rep) = (ReqSocket::new(), RepSocket::new());
+    req.connect(&front).unwrap();
+    rep.connect(&back).unwrap();
+    for number in 0..10 {
+        let number = number.to_string();
+        soon(req.send(["ABC", &number])).await.unwrap();
+        let (peer, request) = soon(router.recv()).await.unwrap();
+        soon(dealer.send(with_name(&peer, &request))).await.unwrap();
+        let request = soon(rep.recv()).await.unwrap();
+        assert_eq!(request.message(), &Message::from(["ABC", &number]));
+        request.reply(["GHI", &number]).await.unwrap();
+        let (peer, reply) = without_name(&soon(dealer.recv()).await.unwrap());
+        soon(router.send_to(&peer, reply)).await.unwrap();
+        let reply = soon(req.recv()).await.unwrap();
+        assert_eq!(reply, Message::from(["GHI", &number]));
+    }
+}
+
+async fn a_name_is_known_though_the_router_binds_later(transport: Transport) {
+    let place = transport.somewhere();
+    let ada = dealer("ada");
+    ada.connect(&place).unwrap();
+    soon(ada.send(["A", "B"])).await.unwrap();
+    let router = RouterSocket::new();
+    router.bind(&place).await.unwrap();
+    let (peer, message) = soon(router.recv()).await.unwrap();
+    assert_eq!((peer, message), (name("ada"), Message::from(["A", "B"])));
+}
+
+/// It is an error, not a wait, and there is room when the peer has read.
+async fn a_full_peer_of_a_router(transport: Transport) {
+    let router = RouterSocket::builder().send_hwm(1).build();
+    let endpoint = router.bind(transport.anywhere()).await.unwrap();
+    let ada = DealerSocket::builder()
+        .identity(name("ada"))
+        .recv_hwm(1)
+        .build();
+    ada.connect(&endpoint).unwrap();
+    soon(ada.send("here I am")).await.unwrap();
+    let (peer, _) = soon(router.recv()).await.unwrap();
+    let body = vec![7; 1 << 20];
+    for _ in 0..3 {
+        let mut sent = 0;
+        while router.try_send_to(&peer, body.clone()).is_ok() {
+            sent += 1;
+            assert!(sent < 100, "the kernel takes everything");
+        }
+        assert_matches!(
+            router.try_send_to(&peer, body.clone()),
+            Err(TrySendToError::Full(_)) | Ok(())
+        );
+        // All of it is read, and what the kernel took in the meantime.
+        until(|| {
+            while ada.try_recv().is_ok() {}
+            router.peers()[0].send_queue.messages == 0
+        })
+        .await;
+    }
+    assert_eq!(router.stats().dropped, 0);
+}
+
+/// A ROUTER that is spoken to by one peer and connects to another.
+async fn a_router_names_whom_it_connects_to_while_it_receives(transport: Transport) {
+    let router = |own: &str| RouterSocket::builder().identity(name(own)).build();
+    let (x, y, z) = (router("X"), router("Y"), router("Z"));
+    let at_x = x.bind(transport.anywhere()).await.unwrap();
+    let at_z = z.bind(transport.anywhere()).await.unwrap();
+    y.connect_as(&at_x, name("x of y")).unwrap();
+    soon(y.send_to(&name("x of y"), "from Y")).await.unwrap();
+    until(|| x.stats().received.messages == 1).await;
+    x.connect_as(&at_z, name("z of x")).unwrap();
+    soon(x.send_to(&name("z of x"), "from X")).await.unwrap();
+    let (peer, message) = soon(z.recv()).await.unwrap();
+    assert_eq!((peer, message), (name("X"), Message::from("from X")));
+    assert_matches!(y.try_recv(), Err(TryRecvError::Empty));
+    let (peer, message) = soon(x.recv()).await.unwrap();
+    assert_eq!(
+        (peer.clone(), message),
+        (name("Y"), Message::from("from Y"))
+    );
+    soon(x.send_to(&peer, "ok")).await.unwrap();
+    let (peer, message) = soon(y.recv()).await.unwrap();
+    assert_eq!((peer, message), (name("x of y"), Message::from("ok")));
+}
+
+/// The other side of a queue that is gone: nobody reads what was meant for the former connection.
+async fn what_a_dealer_is_sent_goes_with_it(transport: Transport) {
+    let router = RouterSocket::new();
+    let endpoint = router.bind(transport.anywhere()).await.unwrap();
+    let ada = dealer("ada");
+    ada.connect(&endpoint).unwrap();
+    until(|| router.peers().len() == 1).await;
+    soon(router.send_to(&name("ada"), "old")).await.unwrap();
+    until(|| ada.stats().received.messages == 1).await;
+    ada.disconnect(&endpoint).unwrap();
+    until(|| router.peers().is_empty()).await;
+    assert_matches!(
+        router.try_send_to(&name("ada"), "nobody"),
+        Err(TrySendToError::Unroutable { .. })
+    );
+    ada.connect(&endpoint).unwrap();
+    until(|| router.peers().len() == 1).await;
+    soon(router.send_to(&name("ada"), "new")).await.unwrap();
+    assert_eq!(soon(ada.recv()).await.unwrap().text(), "new");
+}
+
+/// Again and again, as soon as it is there: a newcomer of another context is reached by its name.
+#[tokio::test]
+async fn a_dealer_of_another_context_is_reached_at_once() {
+    let (here, there) = (Context::new(), Context::new());
+    let router = RouterSocket::builder().context(&here).build();
+    let endpoint = router.bind("tcp://127.0.0.1:*").await.unwrap();
+    for number in 0..100 {
+        let own = name(&format!("dealer {number}"));
+        let dealer = DealerSocket::builder()
+            .context(&there)
+            .identity(own.clone())
+            .build();
+        dealer.connect(&endpoint).unwrap();
+        soon(async {
+            while router.try_send_to(&own, "hello").is_err() {
+                tokio::task::yield_now().await;
+            }
+        })
+        .await;
+        assert_eq!(soon(dealer.recv()).await.unwrap().text(), "hello");
+    }
+}
