@@ -1,9 +1,11 @@
 //! ROUTER and DEALER as a broker uses them: devices that pass frames on, names that are known in
 //! advance, peers that cannot take more.
 
+use std::time::Duration;
+
 use wirelark::{
-    Context, DealerSocket, Identity, Message, RepSocket, ReqSocket, RouterSocket, TryRecvError,
-    TrySendToError,
+    Context, DealerSocket, DisconnectReason, Identity, Message, PeerFault, ProtocolError,
+    RepSocket, ReqSocket, RequestError, RouterSocket, TryRecvError, TrySendToError,
 };
 
 use crate::kit::{assert_matches, soon, until};
@@ -16,6 +18,7 @@ on_every_transport!(
     a_full_peer_of_a_router,
     a_router_names_whom_it_connects_to_while_it_receives,
     what_a_dealer_is_sent_goes_with_it,
+    a_reply_without_a_delimiter,
 );
 
 /// The message behind the name of its sender, as a device passes it on.
@@ -139,6 +142,37 @@ async fn what_a_dealer_is_sent_goes_with_it(transport: Transport) {
     until(|| router.peers().len() == 1).await;
     soon(router.send_to(&name("ada"), "new")).await.unwrap();
     assert_eq!(soon(ada.recv()).await.unwrap().text(), "new");
+}
+
+/// Whoever sends it loses its connection, and what it was asked fails with the reason.
+async fn a_reply_without_a_delimiter(transport: Transport) {
+    let router = RouterSocket::new();
+    let endpoint = router.bind(transport.anywhere()).await.unwrap();
+    let req = ReqSocket::builder()
+        .reconnect_interval(Duration::from_millis(1))
+        .reconnect_interval_max(Duration::from_millis(1))
+        .build();
+    req.connect(&endpoint).unwrap();
+    for reply in [Message::from("no delimiter"), Message::from(["a", "", "b"])] {
+        let answer = async {
+            let (peer, _) = router.recv().await.unwrap();
+            router.send_to(&peer, reply).await.unwrap();
+        };
+        let (reply, ()) = soon(futures::future::join(req.request("?"), answer)).await;
+        assert_matches!(
+            reply,
+            Err(RequestError::Lost {
+                reason: DisconnectReason::Fault(PeerFault::Protocol(ProtocolError::Envelope)),
+                ..
+            })
+        );
+        let answer = async {
+            let (peer, request) = router.recv().await.unwrap();
+            router.send_to(&peer, request).await.unwrap();
+        };
+        let (reply, ()) = soon(futures::future::join(req.request("again"), answer)).await;
+        assert_eq!(reply.unwrap().text(), "again");
+    }
 }
 
 /// Again and again, as soon as it is there: a newcomer of another context is reached by its name.

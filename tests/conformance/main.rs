@@ -11,6 +11,7 @@ mod kit;
 mod transport;
 
 mod balance;
+mod brokers;
 mod closing;
 mod crowds;
 mod dealer;
@@ -25,4 +26,5 @@ mod restart;
 mod router;
 mod seeing;
 mod senders;
+mod table;
 mod water_marks;

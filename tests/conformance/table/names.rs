@@ -1,7 +1,7 @@
 //! The names of libzmq's own tests: the files `test_*.cpp` and `unittest_*.cpp` of its repository, as of
 //! July 2026.
 
-pub(crate) const TESTS: &[&str] = &[
+pub(crate) const LIBZMQ: &[&str] = &[
     "test_abstract_ipc",
     "test_address_tipc",
     "test_ancillaries",
