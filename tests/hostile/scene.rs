@@ -50,7 +50,10 @@ impl<S> Scene<S> {
         self.good.abort();
         while let Some(event) = self.good_events.try_next() {
             assert!(
-                matches!(event, Event::Connected { .. } | Event::Ready { .. }),
+                matches!(
+                    event,
+                    Event::Connecting { .. } | Event::Connected { .. } | Event::Ready { .. }
+                ),
                 "the good peer has noticed: {event:?}"
             );
         }
