@@ -58,6 +58,17 @@ impl Endpoint {
         }
     }
 
+    /// A source is for connections; a listener has none.
+    pub(crate) fn check_bindable(&self) -> Result<(), EndpointError> {
+        match self {
+            Self::Tcp(tcp) if tcp.source.is_some() => Err(EndpointError::new(
+                &self.to_string(),
+                EndpointProblem::SourceInBind,
+            )),
+            _ => Ok(()),
+        }
+    }
+
     /// A wildcard can be bound, because the bind chooses; it cannot be connected to. `0.0.0.0` is no wildcard: it
     /// is what a bind to `*` prints, and connecting to it reaches this host.
     pub(crate) fn check_connectable(&self) -> Result<(), EndpointError> {
@@ -145,16 +156,20 @@ impl From<SocketAddr> for Endpoint {
         Self::Tcp(TcpEndpoint {
             host,
             port: address.port(),
+            source: None,
         })
     }
 }
 
-/// Host and port of a [tcp endpoint](Endpoint::Tcp).
+/// Host and port of a [tcp endpoint](Endpoint::Tcp), and perhaps a source before them: to connect to
+/// `tcp://eth1:*;server:5555` uses an address of `eth1`, and a port that the system chooses.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct TcpEndpoint {
     host: Host,
     /// 0: the bind chooses.
     port: u16,
+    /// Where a connection comes from; boxed, since hardly any has it.
+    source: Option<Box<Self>>,
 }
 
 /// Where a tcp endpoint points, before any resolution.
@@ -180,12 +195,29 @@ impl TcpEndpoint {
         self.host.to_string()
     }
 
+    /// Where a connection comes from, if that is not left to the system: what stands before the `;`.
+    pub fn source(&self) -> Option<&Self> {
+        self.source.as_deref()
+    }
+
     /// The host as a value, for whoever resolves it.
     pub(crate) fn host_kind(&self) -> &Host {
         &self.host
     }
 
     fn parse(text: &str) -> Result<Self, EndpointProblem> {
+        let Some((source, peer)) = text.split_once(';') else {
+            return Self::parse_one(text);
+        };
+        let source = Self::parse_one(source)?;
+        let peer = Self::parse_one(peer)?;
+        Ok(Self {
+            source: Some(Box::new(source)),
+            ..peer
+        })
+    }
+
+    fn parse_one(text: &str) -> Result<Self, EndpointProblem> {
         let (host, port) = if let Some(rest) = text.strip_prefix('[') {
             let (literal, rest) = rest
                 .split_once(']')
@@ -200,12 +232,19 @@ impl TcpEndpoint {
             return Err(EndpointProblem::MissingPort);
         };
         let port = parse_port(port)?;
-        Ok(Self { host, port })
+        Ok(Self {
+            host,
+            port,
+            source: None,
+        })
     }
 }
 
 impl fmt::Display for TcpEndpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(source) = &self.source {
+            write!(f, "{source};")?;
+        }
         match &self.host {
             host @ Host::V6(..) => write!(f, "[{host}]:")?,
             host => write!(f, "{host}:")?,
@@ -255,9 +294,11 @@ impl Host {
                 });
             }
         }
-        // No top-level domain is a number. Resolvers read "127.1" and "010.0.0.1" in ways that surprise.
+        // No top-level domain is a number. Resolvers read "127.1" and "010.0.0.1" in ways that surprise. But "eth0.100"
+        // is a network interface.
         let last = labels.next_back().unwrap_or_default();
-        if last.bytes().all(|byte| byte.is_ascii_digit()) {
+        let begins_as_number = text.starts_with(|c: char| c.is_ascii_digit());
+        if begins_as_number && last.bytes().all(|byte| byte.is_ascii_digit()) {
             return Err(EndpointProblem::InvalidIpv4 { host: quote(text) });
         }
         Ok(Self::Name(text.to_owned()))

@@ -101,8 +101,9 @@ pub enum Event {
         endpoint: Endpoint,
         /// What the operating system or the name service said.
         error: Arc<io::Error>,
-        /// When the next attempt is made.
-        retry_in: Duration,
+        /// When the next attempt is made; none by the socket's
+        /// [`ReconnectStop`](crate::ReconnectStop).
+        retry_in: Option<Duration>,
     },
     /// The handshake is complete: messages can pass. libzmq: `ZMQ_EVENT_HANDSHAKE_SUCCEEDED`.
     #[non_exhaustive]

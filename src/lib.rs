@@ -53,10 +53,11 @@
 //!   `"text"`, `b"bytes"`, a `String`, a `Vec<u8>`, [`Bytes`](bytes::Bytes), or an array or vector of
 //!   those for several frames.
 //! - [`Endpoint`]s are `tcp://host:port`, `ipc://path` and `inproc://name`. A bind also takes
-//!   `tcp://*:5555` for every IPv4 address of the host, `tcp://[::]:5555` for every address, `*` or `0`
-//!   for any free port, and `ipc://*` for a path of its own choice; it returns what it got. `ipc://@name` is a
+//!   `tcp://*:5555` for every IPv4 address of the host, `tcp://[::]:5555` for every address, `tcp://eth0:5555`
+//!   for the address of a network interface, `*` or `0` for any free port, and `ipc://*` for a path of its own choice; it returns what it got. `ipc://@name` is a
 //!   name in Linux's abstract namespace.
-//! - Options come first, from the `builder` method of each type: [`SocketBuilder`].
+//! - Options come first, from the `builder` method of each type: [`SocketBuilder`]. Most can be changed later:
+//!   [`SocketOptions`].
 //! - Handles are cheap to clone, and every method takes `&self`: a socket may be used from many tasks
 //!   at once, one that sends and one that receives, or a dozen that share the work.
 //!
@@ -93,8 +94,8 @@
 //! let mut events = pull.events(); // from now on
 //! pull.connect("tcp://127.0.0.1:9")?; // Ok, although nobody listens there
 //! while let Some(event) = events.next().await {
-//!     if let Event::ConnectFailed { error, retry_in, .. } = event {
-//!         println!("not there yet ({error}), next attempt in {retry_in:?}");
+//!     if let Event::ConnectFailed { error, .. } = event {
+//!         println!("not there yet: {error}");
 //!         break;
 //!     }
 //! }
@@ -177,12 +178,13 @@ pub use event::{DisconnectReason, Event};
 pub use fault::{Incompatible, PeerFault, ProtocolError};
 pub use identity::{Identity, IdentityError};
 pub use message::{Frames, IntoFrame, Message};
-pub use options::{KeepAlive, MetadataError};
+pub use options::{Heartbeat, Interface, KeepAlive, MetadataError, OptionError, ReconnectStop};
 pub use peer_handle::{Claims, Peer};
 pub use socket::builder::SocketBuilder;
 pub use socket::context::Context;
 pub use socket::dealer::DealerSocket;
 pub use socket::events::Events;
+pub use socket::live::SocketOptions;
 pub use socket::pub_sub::{PubSocket, PublishSink, SubSocket};
 pub use socket::push_pull::{PullSocket, PushSocket};
 pub use socket::recv::MessageStream;
@@ -192,6 +194,7 @@ pub use socket::router::{RouterSocket, RouterStream};
 pub use socket::send::{MessageSink, SendPermit};
 pub use socket::stats::{CloseReport, Drops, Flow, PeerStats, SocketStats};
 pub use socket_type::{SocketType, UnknownSocketType};
+pub use transport::OwnListener;
 
 /// The README's example is compiled and run with the documentation's.
 #[cfg(doctest)]

@@ -1,13 +1,19 @@
 //! The choices a socket is built with: typed, documented, checked when they are made.
 
+mod connection;
+mod metadata;
+mod transport;
+
 use std::time::Duration;
 
 use bytes::Bytes;
+use thiserror::Error;
 
+pub use connection::{Heartbeat, ReconnectStop};
 pub(crate) use metadata::Metadata;
 pub use metadata::MetadataError;
-
-mod metadata;
+pub(crate) use transport::TransportOptions;
+pub use transport::{Interface, KeepAlive};
 
 /// Everything that can be chosen for a socket. The builder sets it; defaults are here.
 #[derive(Clone, Debug)]
@@ -18,6 +24,8 @@ pub(crate) struct Options {
     pub(crate) linger: Option<Duration>,
     pub(crate) reconnect_interval: Duration,
     pub(crate) reconnect_interval_max: Duration,
+    pub(crate) reconnect_stop: ReconnectStop,
+    pub(crate) heartbeat: Option<Heartbeat>,
     pub(crate) immediate: bool,
     pub(crate) handshake_timeout: Duration,
     pub(crate) max_message_size: usize,
@@ -57,6 +65,8 @@ impl Default for Options {
             linger: Some(Duration::from_secs(30)),
             reconnect_interval: Duration::from_millis(100),
             reconnect_interval_max: Duration::from_secs(10),
+            reconnect_stop: ReconnectStop::never(),
+            heartbeat: None,
             immediate: false,
             handshake_timeout: Duration::from_secs(10),
             max_message_size: MAX_MESSAGE_SIZE,
@@ -66,12 +76,22 @@ impl Default for Options {
             probe: false,
             handover: false,
             drop_unroutable: false,
-            transport: TransportOptions {
-                keep_alive: Some(KeepAlive::default()),
-                ..TransportOptions::default()
-            },
+            transport: TransportOptions::default(),
         }
     }
+}
+
+/// A value that an option cannot have.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[error("{option} cannot be {given}: {allowed}")]
+#[non_exhaustive]
+pub struct OptionError {
+    /// What it was for, in words.
+    pub option: &'static str,
+    /// The value, as text.
+    pub given: String,
+    /// What is allowed, with the limit.
+    pub allowed: &'static str,
 }
 
 /// How much a pipe may hold.
@@ -93,6 +113,17 @@ impl Capacity {
         }
     }
 
+    /// As high-water marks, where zero means no limit.
+    pub(crate) const fn marks(self) -> Self {
+        const fn or_zero(bound: usize) -> usize {
+            if bound == usize::MAX { 0 } else { bound }
+        }
+        Self {
+            messages: or_zero(self.messages),
+            bytes: or_zero(self.bytes),
+        }
+    }
+
     /// What two sockets of one process offer together.
     #[cfg(feature = "inproc")]
     pub(crate) const fn joined(self, other: Self) -> Self {
@@ -100,64 +131,5 @@ impl Capacity {
             messages: self.messages.saturating_add(other.messages),
             bytes: self.bytes.saturating_add(other.bytes),
         }
-    }
-}
-
-/// What a listener or a connection is made with.
-#[derive(Debug, Clone)]
-pub(crate) struct TransportOptions {
-    /// None: off.
-    pub(crate) keep_alive: Option<KeepAlive>,
-    /// Permissions of an ipc socket file. Of no use for abstract names.
-    pub(crate) ipc_mode: u32,
-    /// Connections that the kernel may hold ready for a listener that is slow to accept.
-    pub(crate) backlog: u32,
-    /// For the resolution of the name and for each of its addresses. None: as long as the operating system
-    /// tries, about two minutes on Linux.
-    pub(crate) connect_timeout: Option<Duration>,
-}
-
-impl Default for TransportOptions {
-    fn default() -> Self {
-        Self {
-            keep_alive: Some(KeepAlive::default()),
-            // Other users of the machine are strangers.
-            ipc_mode: 0o600,
-            // A server that restarts meets all of its clients at once.
-            backlog: 1024,
-            connect_timeout: None,
-        }
-    }
-}
-
-/// TCP keep-alive: how a peer that vanished without a word (power, cable) is found out.
-///
-/// After `idle` without any traffic the kernel asks `probes` times, `interval` apart, for a sign of life; then the
-/// connection is dead. The default, 60 s and 6 times 10 s, finds out after two minutes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub struct KeepAlive {
-    /// Silence before the first probe. Kernels count in whole seconds, at least one.
-    pub idle: Duration,
-    /// Time between two probes, in whole seconds as well.
-    pub interval: Duration,
-    /// Unanswered probes after which the connection is given up.
-    pub probes: u32,
-}
-
-impl KeepAlive {
-    /// Probes after `idle`, then every `interval`, `probes` times.
-    pub const fn new(idle: Duration, interval: Duration, probes: u32) -> Self {
-        Self {
-            idle,
-            interval,
-            probes,
-        }
-    }
-}
-
-impl Default for KeepAlive {
-    fn default() -> Self {
-        Self::new(Duration::from_secs(60), Duration::from_secs(10), 6)
     }
 }

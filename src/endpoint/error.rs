@@ -83,6 +83,8 @@ pub enum EndpointProblem {
     NameTooLong { length: usize, limit: usize },
     #[error("the host * can be bound, not connected to; write localhost, or the server's name")]
     WildcardHost,
+    #[error("a source (before the ;) is for connect; a bind has one address")]
+    SourceInBind,
     #[error("the port must be given to connect")]
     WildcardPort,
     #[error("the path * can be bound, not connected to; connect to the path that bind returned")]

@@ -26,6 +26,10 @@ fn good_endpoints_print_as_they_were_written() {
         "tcp://[::1]:*",
         "tcp://[fe80::1%eth0]:5555",
         "tcp://[fe80::1%2]:5555",
+        "tcp://192.168.1.17:*;192.168.1.1:5555",
+        "tcp://*:4000;host:5555",
+        "tcp://[::1]:*;[::1]:5555",
+        "tcp://eth0.100:*;server:5555",
         "ipc:///tmp/a socket",
         "ipc://relative/path",
         "ipc://*",
@@ -85,6 +89,8 @@ fn port_errors() {
         "tcp://[::1]",
         "tcp://[::1]5555",
         "tcp://[::1]:",
+        "tcp://eth0;host:5555",
+        "tcp://eth0:1;host",
     ] {
         assert_eq!(problem(text), EndpointProblem::MissingPort, "{text}");
     }
@@ -109,7 +115,6 @@ fn host_errors() {
         ("user@host", '@'),
         ("münchen", 'ü'),
         ("*.example", '*'),
-        ("eth0;host", ';'),
         ("a]", ']'),
     ] {
         let text = format!("tcp://{host}:5555");
@@ -126,6 +131,7 @@ fn host_errors() {
         "010.0.0.1",
         "12345",
         "1.2.3.4.",
+        "0x7f.1",
     ] {
         let text = format!("tcp://{host}:5555");
         let host = host.to_owned();
@@ -237,6 +243,17 @@ fn wildcards_cannot_be_connected_to() {
 }
 
 #[test]
+fn a_source_is_for_connections() {
+    let endpoint = Endpoint::try_from("tcp://lo:*;host:1").expect("good");
+    assert_eq!(endpoint.check_connectable(), Ok(()));
+    let error = endpoint.check_bindable().expect_err("a source");
+    assert_eq!(error.problem, EndpointProblem::SourceInBind);
+    for text in ["tcp://;h:1", "tcp://h:1;", "tcp://a:1;b:1;c:1"] {
+        Endpoint::try_from(text).expect_err(text);
+    }
+}
+
+#[test]
 fn a_bind_takes_text_and_endpoints_alike() {
     fn take<E>(endpoint: E) -> Result<Endpoint, EndpointError>
     where
@@ -274,6 +291,12 @@ fn parts_can_be_asked_for() {
         panic!("not ipc")
     };
     assert_eq!((ipc.path(), ipc.abstract_name()), (None, Some("a")));
+    let Ok(Endpoint::Tcp(tcp)) = Endpoint::try_from("tcp://eth1:*;server:5555") else {
+        panic!("not tcp")
+    };
+    let source = tcp.source().expect("a source");
+    assert_eq!((source.host().as_str(), source.port()), ("eth1", None));
+    assert_eq!((tcp.host().as_str(), tcp.port()), ("server", Some(5555)));
     let address = "[fe80::1%7]:9".parse::<SocketAddr>().expect("an address");
     assert_eq!(Endpoint::from(address).to_string(), "tcp://[fe80::1%7]:9");
     assert_eq!(Endpoint::from(address).port(), Some(9));

@@ -48,6 +48,7 @@ pub(crate) async fn run(
         match accepted {
             Ok((stream, address)) => {
                 wait = ACCEPT_WAIT;
+                stream.tune(&hub.options().transport);
                 start(&hub, &listener, stream, address, &stop, &unfinished, &spawn);
             }
             Err(error) => {

@@ -40,6 +40,17 @@ impl Backoff {
         }
     }
 
+    /// Other limits from now on; the step stays where it is, as far as they allow.
+    pub(crate) fn set_limits(&mut self, initial: Duration, max: Duration) {
+        let initial = initial.max(SHORTEST_STEP);
+        if self.step == self.initial {
+            self.step = initial;
+        }
+        self.initial = initial;
+        self.max = max.max(initial);
+        self.step = self.step.clamp(self.initial, self.max);
+    }
+
     /// The wait before the next attempt.
     pub(crate) fn next(&mut self) -> Duration {
         let step = self.step;
@@ -110,6 +121,21 @@ mod tests {
         assert_upper_half(backoff.next(), ms(100));
         assert_upper_half(backoff.longest(), ms(10_000));
         assert_upper_half(backoff.next(), ms(10_000));
+    }
+
+    #[test]
+    fn limits_can_change_on_the_way() {
+        let mut backoff = Backoff::new(ms(100), ms(10_000));
+        backoff.next();
+        backoff.next();
+        backoff.set_limits(ms(100), ms(300));
+        assert_upper_half(backoff.next(), ms(300));
+        backoff.set_limits(ms(1_000), ms(4_000));
+        assert_upper_half(backoff.next(), ms(1_000));
+        assert_upper_half(backoff.next(), ms(2_000));
+        backoff.reset();
+        backoff.set_limits(ms(10), ms(4_000));
+        assert_upper_half(backoff.next(), ms(10));
     }
 
     #[test]

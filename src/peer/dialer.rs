@@ -9,6 +9,7 @@ use super::session::{self, Outcome, Place};
 use super::{Hub, Standing, Stop};
 use crate::endpoint::Endpoint;
 use crate::event::{DisconnectReason, Event};
+use crate::options::ReconnectStop;
 use crate::pipe::sync::Arc;
 use crate::transport;
 
@@ -17,15 +18,24 @@ use crate::transport;
 /// would be dialled at the fastest rate for ever.
 const WELL: Duration = Duration::from_secs(1);
 
-/// Dials until it is stopped. With `Drain` it goes on for as long as messages wait in the standing
-/// pipe.
+/// How a dialer came to its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum End {
+    /// It was told to.
+    Stopped,
+    /// By the socket's [`ReconnectStop`]: the endpoint is still attached.
+    GaveUp,
+}
+
+/// Dials until it is stopped, or the options say that it is enough. With `Drain` it goes on for as
+/// long as messages wait in the standing pipe. What the options say is asked anew for each attempt.
 pub(crate) async fn run(
     hub: Arc<dyn Hub>,
     endpoint: Endpoint,
     standing: Option<Standing>,
     mut stop: watch::Receiver<Stop>,
-) {
-    let options = hub.options().clone();
+) -> End {
+    let mut options = hub.options();
     let mut backoff = Backoff::new(options.reconnect_interval, options.reconnect_interval_max);
     while !is_over(&stop, standing.as_ref()) {
         hub.tell(Event::Connecting {
@@ -37,11 +47,21 @@ pub(crate) async fn run(
         };
         let retry_in = match attempt {
             Err(failure) => {
+                options = hub.options();
+                if stops_after_failure(options.reconnect_stop, &failure.source) {
+                    hub.tell(Event::ConnectFailed {
+                        endpoint,
+                        error: Arc::new(failure.source),
+                        retry_in: None,
+                    });
+                    return End::GaveUp;
+                }
+                backoff.set_limits(options.reconnect_interval, options.reconnect_interval_max);
                 let retry_in = backoff.next();
                 hub.tell(Event::ConnectFailed {
                     endpoint: endpoint.clone(),
                     error: Arc::new(failure.source),
-                    retry_in,
+                    retry_in: Some(retry_in),
                 });
                 retry_in
             }
@@ -62,6 +82,11 @@ pub(crate) async fn run(
                 if is_over(&stop, standing.as_ref()) {
                     break;
                 }
+                options = hub.options();
+                if stops_after(options.reconnect_stop, &outcome) {
+                    return End::GaveUp;
+                }
+                backoff.set_limits(options.reconnect_interval, options.reconnect_interval_max);
                 let retry_in = wait_after(&outcome, &mut backoff);
                 hub.tell(Event::Redialing {
                     endpoint: endpoint.clone(),
@@ -74,6 +99,22 @@ pub(crate) async fn run(
             () = tokio::time::sleep(retry_in) => {}
             () = over(&mut stop, standing.as_ref()) => break,
         }
+        options = hub.options();
+    }
+    End::Stopped
+}
+
+fn stops_after_failure(stop: ReconnectStop, error: &std::io::Error) -> bool {
+    let refused = error.kind() == std::io::ErrorKind::ConnectionRefused;
+    stop.failed || (stop.refused && refused)
+}
+
+fn stops_after(stop: ReconnectStop, outcome: &Outcome) -> bool {
+    match (&outcome.reason, outcome.lasted) {
+        // We want a new connection ourselves.
+        (DisconnectReason::Reset, _) => false,
+        (_, None) => stop.handshake,
+        (_, Some(_)) => stop.disconnected,
     }
 }
 

@@ -14,6 +14,7 @@ use crate::endpoint::{Endpoint, PeerAddress};
 use crate::event::{DisconnectReason, Event};
 use crate::fault::{Incompatible, PeerFault};
 use crate::message::Message;
+use crate::options::Capacity;
 use crate::pattern::{Departure, PeerId};
 use crate::peer_handle::{Claims, Peer, Standpoint};
 use crate::pipe::sync::{Arc, Mutex};
@@ -61,7 +62,7 @@ pub(crate) struct Caller {
 }
 
 /// A pipe between two sockets of one process.
-pub(crate) fn inproc_pipe(capacity: crate::options::Capacity) -> Arc<Pipe> {
+pub(crate) fn inproc_pipe(capacity: Capacity) -> Arc<Pipe> {
     Pipe::new(capacity, SHARE_ABOVE)
 }
 
@@ -170,8 +171,7 @@ pub(crate) fn join(bound: &Bound, caller: &Arc<Caller>) {
         // Nobody will come for what is queued.
         return caller.cancel();
     }
-    let to_server = client.options().send.joined(server.options().recv);
-    let to_client = server.options().send.joined(client.options().recv);
+    let (to_server, to_client) = bounds(&*client, &*server);
     let up = match &caller.standing {
         Some(standing) => {
             standing.outbound.set_capacity(to_server);
@@ -253,6 +253,13 @@ pub(crate) fn join(bound: &Bound, caller: &Arc<Caller>) {
         client.tell(Event::Ready { peer: for_client });
     }
     drop(over);
+    let id = link.client.id;
+    let end = LinkEnd {
+        link,
+        is_client: true,
+    };
+    // Whoever changes marks does not see a link that is just being made.
+    end.fit();
     if let Some(other) = displaced {
         server.displace(other);
     }
@@ -276,14 +283,18 @@ pub(crate) fn join(bound: &Bound, caller: &Arc<Caller>) {
             // What is queued is with the server now.
             caller.cancel();
         }
-        let id = link.client.id;
         let departure = Departure::with_nothing_left(caller.standing.is_some(), reason.clone());
-        let end = LinkEnd {
-            link,
-            is_client: true,
-        };
         end.hang_up(reason, || client.depart(id, departure));
     }
+}
+
+/// What the two directions may hold: from the connecting to the bound side, and back.
+fn bounds(client: &dyn Hub, server: &dyn Hub) -> (Capacity, Capacity) {
+    let (client, server) = (client.options(), server.options());
+    (
+        client.send.joined(server.recv),
+        server.send.joined(client.recv),
+    )
 }
 
 /// The bound socket is closing. It may not have given up its name yet; found by it again and again,
@@ -396,6 +407,26 @@ impl LinkEnd {
         }
     }
 
+    /// Gives both directions the bounds that the sockets have chosen by now.
+    pub(crate) fn fit(&self) {
+        let Link {
+            client,
+            server,
+            over,
+            ..
+        } = &*self.link;
+        // Who hangs up waits for this lock, and has the last word on a queue that stays.
+        let over = over.lock();
+        if *over {
+            return;
+        }
+        if let (Some(one), Some(other)) = (client.hub.upgrade(), server.hub.upgrade()) {
+            let (to_server, to_client) = bounds(&*one, &*other);
+            client.outbound.set_capacity(to_server);
+            server.outbound.set_capacity(to_client);
+        }
+    }
+
     /// Ends one direction. The receiver keeps what it was sent when the sender hangs up; what was
     /// sent to the side that hangs up comes back, or stays where a queue outlives its connection.
     fn end_outbound(&self, side: &Side, is_client: bool) -> Vec<Batch> {
@@ -421,78 +452,4 @@ impl LinkEnd {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::options::Options;
-
-    /// A socket that is closing and has not given up its name yet.
-    #[derive(Debug)]
-    struct Closing(Options);
-
-    impl Hub for Closing {
-        fn options(&self) -> &Options {
-            &self.0
-        }
-
-        fn socket_type(&self) -> SocketType {
-            SocketType::Pair
-        }
-
-        fn listens(&self) -> bool {
-            true
-        }
-
-        fn next_peer_id(&self) -> PeerId {
-            PeerId(0)
-        }
-
-        fn admit(&self, _: Newcomer) -> Result<Option<PeerId>, DisconnectReason> {
-            Err(DisconnectReason::Closed)
-        }
-
-        fn displace(&self, _: PeerId) {}
-
-        fn depart(&self, _: PeerId, _: Departure) {}
-
-        fn tell(&self, _: Event) {}
-    }
-
-    fn closing() -> Arc<dyn Hub> {
-        Arc::new(Closing(Options::default()))
-    }
-
-    fn caller(client: &Arc<dyn Hub>, names: &Arc<Names>) -> Arc<Caller> {
-        let endpoint = "inproc://x".parse().unwrap();
-        Caller::new(client, endpoint, "x", Arc::clone(names), None)
-    }
-
-    fn bound(server: &Arc<dyn Hub>) -> Bound {
-        Bound {
-            hub: Arc::downgrade(server),
-            endpoint: "inproc://x".parse().unwrap(),
-        }
-    }
-
-    #[test]
-    fn who_is_refused_by_a_closing_socket_waits_for_the_next_one() {
-        let names = Arc::new(Names::default());
-        let (server, client) = (closing(), closing());
-        names.bind("x", bound(&server)).unwrap();
-        caller(&client, &names).call();
-        let successor = closing();
-        let waiting = names.bind("x", bound(&successor)).unwrap();
-        assert_eq!(waiting.len(), 1);
-        // What the first one does late does not concern the second.
-        bound(&server).give_up(&names);
-        assert!(names.bind("x", bound(&server)).is_err());
-    }
-
-    #[test]
-    fn who_finds_a_socket_that_is_gone_waits_for_the_next_one() {
-        let names = Arc::new(Names::default());
-        let client = closing();
-        names.bind("x", bound(&closing())).unwrap();
-        caller(&client, &names).call();
-        assert_eq!(names.bind("x", bound(&client)).unwrap().len(), 1);
-    }
-}
+mod tests;

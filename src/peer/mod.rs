@@ -26,7 +26,8 @@ use crate::socket_type::SocketType;
 
 /// The socket, as its connections see it.
 pub(crate) trait Hub: fmt::Debug + Send + Sync {
-    fn options(&self) -> &Options;
+    /// What is chosen for it now: options can be changed while connections live.
+    fn options(&self) -> Arc<Options>;
 
     fn socket_type(&self) -> SocketType;
 

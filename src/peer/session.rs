@@ -126,7 +126,16 @@ fn local(hub: &dyn Hub) -> Local {
             max_frames: options.max_frames,
             max_topic: TOPIC_MAX,
         },
-        heartbeat: heartbeat::Settings::default(),
+        heartbeat: options
+            .heartbeat
+            .as_ref()
+            .map(|chosen| heartbeat::Settings {
+                interval: Some(chosen.interval_given()),
+                timeout: chosen.timeout_given(),
+                ttl: chosen.ttl_given(),
+                context: chosen.context_given().clone(),
+            })
+            .unwrap_or_default(),
     }
 }
 

@@ -276,9 +276,11 @@ impl Pipe {
 
     /// Changes the bounds; a pipe that holds more than they allow stays full until it has drained.
     /// The producer is told, since what it knew of the room is no longer true.
-    #[cfg(any(test, feature = "inproc"))]
     pub(crate) fn set_capacity(&self, capacity: Capacity) {
         let mut state = self.state.lock();
+        if state.capacity == capacity {
+            return;
+        }
         state.capacity = capacity;
         let wake = state.producer.told(Signal::Writable);
         drop(state);

@@ -312,9 +312,11 @@ fn step(
         }
         Op::SetCapacity(capacity) => {
             pipe.set_capacity(capacity);
-            model.capacity = capacity;
-            model.producer_waits = false;
-            model.told.push((PRODUCER, Signal::Writable));
+            if capacity != model.capacity {
+                model.capacity = capacity;
+                model.producer_waits = false;
+                model.told.push((PRODUCER, Signal::Writable));
+            }
         }
     }
     Ok(())

@@ -1,6 +1,7 @@
 //! [`SocketBuilder`]: the options of a socket, only those that its type has.
 
 mod routing;
+mod transport;
 
 pub use routing::{Probes, Routes};
 
@@ -13,14 +14,16 @@ use bytes::Bytes;
 use super::context::Context;
 use crate::identity::Identity;
 use crate::options::Capacity;
-use crate::options::KeepAlive;
 use crate::options::Options;
 
 mod metadata;
 
 /// The options of a socket of type `S`, got from its `builder` method. Each method takes effect
 /// when [`build`](Self::build) makes the socket; an option that a type has no use for does not
-/// exist on its builder.
+/// exist on its builder. Most can be changed later: see [`SocketOptions`](crate::SocketOptions).
+///
+/// No value is out of range: a method takes a type all of whose values are allowed, and types such
+/// as [`Heartbeat`](crate::Heartbeat) check what they are made from.
 ///
 /// ```
 /// use std::time::Duration;
@@ -123,31 +126,6 @@ impl<S: Build> SocketBuilder<S> {
         self
     }
 
-    /// The wait before a lost or failed connection is made again, the first time; it doubles up to
-    /// [`reconnect_interval_max`](Self::reconnect_interval_max) and falls back after a connection
-    /// that lasted a second. Each wait is shortened by a random part, up to half, so that a
-    /// thousand clients of one restarted server do not come back at once. Default 100 ms.
-    /// libzmq: `ZMQ_RECONNECT_IVL`.
-    pub fn reconnect_interval(mut self, interval: Duration) -> Self {
-        self.options.reconnect_interval = interval;
-        self
-    }
-
-    /// The longest wait between two attempts to connect, and the wait after a peer broke the
-    /// protocol. Below [`reconnect_interval`](Self::reconnect_interval) the waits do not grow.
-    /// Default 10 s. libzmq: `ZMQ_RECONNECT_IVL_MAX`, by default no growth.
-    pub fn reconnect_interval_max(mut self, interval: Duration) -> Self {
-        self.options.reconnect_interval_max = interval;
-        self
-    }
-
-    /// How long a peer may take from the first byte of a connection to the end of its handshake.
-    /// Nothing that it sends extends this. Default 10 s. libzmq: `ZMQ_HANDSHAKE_IVL`, 30 s.
-    pub fn handshake_timeout(mut self, timeout: Duration) -> Self {
-        self.options.handshake_timeout = timeout;
-        self
-    }
-
     /// The largest message accepted from a peer: the payload of all its frames, in bytes. A peer
     /// that announces more is disconnected before it has sent it. `usize::MAX` lifts the limit.
     /// Default 256 MiB. libzmq: `ZMQ_MAXMSGSIZE`, for each frame and by default unlimited.
@@ -160,21 +138,6 @@ impl<S: Build> SocketBuilder<S> {
     /// libzmq has no such limit.
     pub fn max_frames(mut self, frames: usize) -> Self {
         self.options.max_frames = frames;
-        self
-    }
-
-    /// TCP keep-alive, by which a peer that vanished without a word is found out; `None` turns it
-    /// off. Default: a probe after 60 s of silence, then 6 probes 10 s apart. libzmq:
-    /// `ZMQ_TCP_KEEPALIVE` and its kin, by default off.
-    pub fn keep_alive(mut self, keep_alive: Option<KeepAlive>) -> Self {
-        self.options.transport.keep_alive = keep_alive;
-        self
-    }
-
-    /// The permissions of an `ipc://` socket file that this socket binds. Default `0o600`: only
-    /// this user may connect. libzmq leaves it to the umask. Abstract names have no permissions.
-    pub fn ipc_mode(mut self, mode: u32) -> Self {
-        self.options.transport.ipc_mode = mode;
         self
     }
 }

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use tokio::runtime;
 
+use super::attached::Attached;
 use super::core::Core;
-use super::lifecycle::Attached;
 
 /// The flush of a closing socket, which ends with its report.
 ///

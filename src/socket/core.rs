@@ -7,9 +7,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use tokio::runtime;
 use tokio::sync::watch;
 
+use super::attached::Attached;
 use super::context::Context;
 use super::events::EventHub;
-use super::lifecycle::Attached;
 use super::stats::{CloseReport, Drops, Flow, PeerStats, SocketStats};
 use crate::event::{DisconnectReason, Event};
 use crate::options::Options;
@@ -23,7 +23,8 @@ use crate::trace::Span;
 /// See the [module](self).
 #[derive(Debug)]
 pub(crate) struct Core {
-    pub(super) options: Options,
+    /// Changed as a whole, so that nobody sees half a change.
+    options: Mutex<Arc<Options>>,
     pub(super) socket_type: SocketType,
     #[cfg_attr(
         not(feature = "inproc"),
@@ -70,7 +71,7 @@ impl Core {
         pattern: Arc<dyn Pattern>,
     ) -> Arc<Self> {
         Arc::new(Self {
-            options,
+            options: Mutex::new(Arc::new(options)),
             socket_type,
             context,
             pattern,
@@ -82,6 +83,11 @@ impl Core {
             next_peer: AtomicU64::new(0),
             unsent: AtomicU64::new(0),
         })
+    }
+
+    /// Changes options. What reads them later sees all of the change.
+    pub(super) fn change_options(&self, change: impl FnOnce(&mut Options)) {
+        change(Arc::make_mut(&mut self.options.lock()));
     }
 
     /// Ends the connection to one peer, for the given reason.
@@ -230,8 +236,8 @@ fn count_dropped(stats: &mut SocketStats, passed: Passed) {
 }
 
 impl Hub for Core {
-    fn options(&self) -> &Options {
-        &self.options
+    fn options(&self) -> Arc<Options> {
+        Arc::clone(&self.options.lock())
     }
 
     fn socket_type(&self) -> SocketType {
@@ -249,6 +255,7 @@ impl Hub for Core {
     fn admit(&self, newcomer: Newcomer) -> Result<Option<PeerId>, DisconnectReason> {
         let (id, standing, pipes) = (newcomer.id, newcomer.standing, newcomer.pipes.clone());
         let who = newcomer.peer.clone();
+        let known = newcomer.clone();
         let before = pipes.inbound.as_ref().map_or_else(Passed::default, |pipe| {
             let (passed, queued) = (pipe.passed(), pipe.load());
             Passed {
@@ -258,12 +265,12 @@ impl Hub for Core {
                 unusable: passed.unusable,
             }
         });
+        #[cfg(feature = "inproc")]
+        let linked = newcomer.link.is_some();
+        #[cfg(not(feature = "inproc"))]
+        let linked = false;
         {
             let mut state = self.state.lock();
-            #[cfg(feature = "inproc")]
-            let linked = newcomer.link.is_some();
-            #[cfg(not(feature = "inproc"))]
-            let linked = false;
             // A dialer may still bring what is queued to its peer. Anybody else would have nobody to
             // end it: whoever takes the endpoint away has looked for its peers already.
             let endpoint = newcomer.peer.endpoint();
@@ -272,6 +279,10 @@ impl Hub for Core {
                 return Err(DisconnectReason::Closed);
             }
             state.peers.insert(id, Peer { newcomer, before });
+        }
+        // Marks may have been changed since its pipes were made. (A link sees to that by itself.)
+        if !linked {
+            self.fit(&known);
         }
         // It does not depart before it has been admitted, so no name is given to who is gone.
         let displaced = match self.pattern.welcome(id, &who, &pipes.outbound) {

@@ -62,6 +62,31 @@ macro_rules! common_methods {
                 bound.inspect_err(|error| core.tell_of(error))
             }
 
+            /// Takes connections from a listener that the program has made, or was handed by
+            /// whoever started it (socket activation), and returns its endpoint, by which
+            /// [`unbind`](Self::unbind) takes it away. Of the options only those of connections
+            /// apply. A socket file is not removed at the end: it is not this socket's.
+            ///
+            /// ```
+            /// # #[tokio::main(flavor = "current_thread")]
+            /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+            /// # use wirelark::*;
+            #[doc = concat!("let socket = ", stringify!($socket), "::new();")]
+            /// let endpoint = socket.bind_listener(std::net::TcpListener::bind("127.0.0.1:0")?)?;
+            /// assert!(endpoint.port().is_some());
+            /// # Ok(())
+            /// # }
+            /// ```
+            ///
+            /// *Errors*: [`BindError`](crate::BindError): no tokio runtime runs here, the socket
+            /// is closed, or the operating system refused. libzmq: `ZMQ_USE_FD`.
+            pub fn bind_listener(
+                &self,
+                listener: impl Into<$crate::OwnListener>,
+            ) -> Result<$crate::Endpoint, $crate::BindError> {
+                self.handle.core().bind_listener(listener.into())
+            }
+
             /// Connects to an endpoint, now and whenever the connection is lost, until
             /// [`disconnect`](Self::disconnect) or [`close`](Self::close). The peer need not be
             /// there yet; nothing is waited for. What happens is told by
@@ -116,6 +141,11 @@ macro_rules! common_methods {
             /// *Cancel safety*: the socket goes on closing when the future is dropped.
             pub async fn close(&self) -> $crate::CloseReport {
                 self.handle.core().close().await
+            }
+
+            /// The options of this socket, to read and to change.
+            pub fn options(&self) -> $crate::SocketOptions<'_, Self> {
+                $crate::SocketOptions::new(self.handle.core())
             }
 
             /// What happens to this socket's endpoints and connections from now on.

@@ -7,6 +7,7 @@ use std::time::Duration;
 use tokio::runtime;
 use tokio::sync::watch;
 
+use super::attached::{Attached, Kind};
 use super::closing::Closing;
 use super::core::{Core, count_sent};
 use super::stats::CloseReport;
@@ -19,115 +20,12 @@ use crate::pattern::Departure;
 use crate::peer::acceptor::{self, Spawn};
 #[cfg(feature = "inproc")]
 use crate::peer::link::{self, Bound, Caller};
-use crate::peer::{Hub, Newcomer, Standing, Stop, dialer, outbound_pipe};
+use crate::peer::{Hub, Newcomer, Stop, dialer, outbound_pipe};
 use crate::pipe::{CloseReason, Pipe};
-use crate::transport;
+use crate::transport::{self, Listener, OwnListener};
 
 /// How long tasks get to end once they have been told to halt; they only have to be scheduled.
 const HALT: Duration = Duration::from_secs(5);
-
-/// An endpoint that a socket has bound or connected to.
-#[derive(Debug)]
-pub(super) struct Attached {
-    /// As resolved by bind, or as given to connect: the name by which it is taken away.
-    endpoint: Endpoint,
-    /// As given.
-    given: Endpoint,
-    kind: Kind,
-}
-
-#[derive(Debug)]
-enum Kind {
-    Listener {
-        stop: watch::Sender<Stop>,
-    },
-    Dialer {
-        stop: watch::Sender<Stop>,
-        standing: Option<Standing>,
-    },
-    #[cfg(feature = "inproc")]
-    Bound(Bound),
-    #[cfg(feature = "inproc")]
-    Caller {
-        caller: Arc<Caller>,
-        standing: Option<Standing>,
-    },
-}
-
-impl Attached {
-    pub(super) fn standing(&self) -> Option<&Standing> {
-        match &self.kind {
-            Kind::Dialer { standing, .. } => standing.as_ref(),
-            #[cfg(feature = "inproc")]
-            Kind::Caller { standing, .. } => standing.as_ref(),
-            _ => None,
-        }
-    }
-
-    /// The queue of a connecting end whose messages nobody has: what a socket of this process can
-    /// read has been delivered to it.
-    fn undelivered(&self) -> Option<&Standing> {
-        match &self.kind {
-            #[cfg(feature = "inproc")]
-            Kind::Caller { standing, .. } => standing
-                .as_ref()
-                .filter(|standing| !standing.outbound.is_consumed()),
-            _ => self.standing(),
-        }
-    }
-
-    /// Whether connections of this endpoint belong to it.
-    pub(super) fn is_at(&self, endpoint: &Endpoint) -> bool {
-        self.endpoint == *endpoint
-    }
-
-    const fn is_bound(&self) -> bool {
-        match &self.kind {
-            Kind::Listener { .. } => true,
-            #[cfg(feature = "inproc")]
-            Kind::Bound(_) => true,
-            _ => false,
-        }
-    }
-
-    /// Begins nothing new here. What is queued may still be sent.
-    fn retire(&self, core: &Core) {
-        match &self.kind {
-            Kind::Listener { stop } | Kind::Dialer { stop, .. } => {
-                stop.send_replace(Stop::Drain);
-            }
-            #[cfg(feature = "inproc")]
-            Kind::Bound(bound) => bound.give_up(core.context.names()),
-            #[cfg(feature = "inproc")]
-            Kind::Caller { caller, .. } => {
-                if let Some(lingering) = caller.retire() {
-                    core.spawn(lingering);
-                }
-            }
-        }
-        if let Some(standing) = self.standing() {
-            standing.outbound.close(CloseReason::Done);
-        }
-        // A listener's task tells this itself, when the address is free again.
-        if !matches!(self.kind, Kind::Listener { .. }) {
-            core.tell(Event::Closed {
-                endpoint: self.endpoint.clone(),
-            });
-        }
-    }
-
-    fn halt(&self) {
-        match &self.kind {
-            Kind::Listener { stop } | Kind::Dialer { stop, .. } => {
-                stop.send_replace(Stop::Halt);
-            }
-            #[cfg(feature = "inproc")]
-            Kind::Caller { caller, .. } => caller.cancel(),
-            #[cfg(feature = "inproc")]
-            Kind::Bound { .. } => {}
-        }
-    }
-}
 
 impl Core {
     pub(crate) async fn bind(self: &Arc<Self>, given: Endpoint) -> Result<Endpoint, BindError> {
@@ -141,16 +39,47 @@ impl Core {
         let Ok(runtime) = runtime::Handle::try_current() else {
             return Err(BindError::NoRuntime { endpoint: given });
         };
-        let listener = transport::bind(&given, &self.options.transport).await?;
+        given.check_bindable()?;
+        let listener = transport::bind(&given, &self.options().transport).await?;
+        self.listen(given, listener, &runtime)
+    }
+
+    pub(crate) fn bind_listener(
+        self: &Arc<Self>,
+        listener: OwnListener,
+    ) -> Result<Endpoint, BindError> {
+        if self.is_closing() {
+            return Err(BindError::Closed);
+        }
+        let endpoint = listener.endpoint()?;
+        let Ok(runtime) = runtime::Handle::try_current() else {
+            return Err(BindError::NoRuntime { endpoint });
+        };
+        let listener = listener
+            .into_listener(endpoint.clone())
+            .map_err(|error| BindError::from_io(&endpoint, error))?;
+        self.listen(endpoint, listener, &runtime)
+    }
+
+    /// Takes connections from a listener.
+    pub(super) fn listen(
+        self: &Arc<Self>,
+        given: Endpoint,
+        listener: Listener,
+        runtime: &runtime::Handle,
+    ) -> Result<Endpoint, BindError> {
         let endpoint = listener.endpoint().clone();
         let (stop, stopped) = watch::channel(Stop::Run);
-        self.remember(&runtime);
+        self.remember(runtime);
         let kind = Kind::Listener { stop };
-        if !self.attach(Attached {
-            endpoint: endpoint.clone(),
-            given,
-            kind,
-        }) {
+        if self
+            .attach(Attached {
+                endpoint: endpoint.clone(),
+                given,
+                kind,
+            })
+            .is_none()
+        {
             return Err(BindError::Closed);
         }
         let core = Arc::clone(self);
@@ -178,11 +107,14 @@ impl Core {
             ));
         };
         let kind = Kind::Bound(bound.clone());
-        if !self.attach(Attached {
-            endpoint: given.clone(),
-            given: given.clone(),
-            kind,
-        }) {
+        if self
+            .attach(Attached {
+                endpoint: given.clone(),
+                given: given.clone(),
+                kind,
+            })
+            .is_none()
+        {
             waiting.into_iter().for_each(Caller::call);
             return Err(BindError::Closed);
         }
@@ -210,17 +142,21 @@ impl Core {
         #[cfg(feature = "inproc")]
         if let Endpoint::Inproc(inproc) = &endpoint {
             let names = Arc::clone(self.context.names());
-            let standing = self.standing(link::inproc_pipe(self.options.send), &endpoint, name)?;
+            let standing =
+                self.standing(link::inproc_pipe(self.options().send), &endpoint, name)?;
             let caller = Caller::new(&hub, given.clone(), inproc.name(), names, standing.clone());
             let kind = Kind::Caller {
                 caller: Arc::clone(&caller),
                 standing,
             };
-            if !self.attach(Attached {
-                endpoint: given.clone(),
-                given,
-                kind,
-            }) {
+            if self
+                .attach(Attached {
+                    endpoint: given.clone(),
+                    given,
+                    kind,
+                })
+                .is_none()
+            {
                 return Err(ConnectError::Closed);
             }
             caller.call();
@@ -234,19 +170,24 @@ impl Core {
         };
         self.remember(&runtime);
         let (stop, stopped) = watch::channel(Stop::Run);
-        let standing = self.standing(outbound_pipe(self.options.send), &endpoint, name)?;
+        let standing = self.standing(outbound_pipe(self.options().send), &endpoint, name)?;
         let kind = Kind::Dialer {
             stop,
             standing: standing.clone(),
         };
-        if !self.attach(Attached {
+        let Some(attached) = self.attach(Attached {
             endpoint: given.clone(),
             given,
             kind,
-        }) {
+        }) else {
             return Err(ConnectError::Closed);
-        }
-        self.spawn(dialer::run(hub, endpoint.clone(), standing, stopped));
+        };
+        let (core, dial) = (Arc::clone(self), endpoint.clone());
+        self.spawn(async move {
+            if dialer::run(hub, dial, standing, stopped).await == dialer::End::GaveUp {
+                core.give_up(&attached);
+            }
+        });
         Ok(endpoint)
     }
 
@@ -325,7 +266,7 @@ impl Core {
 
     /// After the linger time, ends what has not ended by itself.
     fn halt_after_linger(self: &Arc<Self>, gone: Vec<Arc<Attached>>, peers: Vec<Newcomer>) {
-        let Some(linger) = self.options.linger else {
+        let Some(linger) = self.options().linger else {
             return;
         };
         #[cfg(feature = "inproc")]
@@ -372,7 +313,7 @@ impl Core {
 
     /// Waits until every task has sent what it had; after linger, ends those that have not.
     pub(super) async fn flush(&self, endpoints: &[Arc<Attached>]) {
-        let Some(linger) = self.options.linger else {
+        let Some(linger) = self.options().linger else {
             return self.tasks.ended().await;
         };
         if tokio::time::timeout(linger, self.tasks.ended())
@@ -460,23 +401,57 @@ impl Core {
             .get_or_insert_with(|| runtime.clone());
     }
 
-    /// Notes an endpoint; `false`, and the endpoint is taken down again, when the socket has been
+    /// A connecting end whose dialer will not try again: what is queued goes to others, or is lost.
+    fn give_up(&self, attached: &Arc<Attached>) {
+        let known = {
+            let mut state = self.state.lock();
+            let before = state.endpoints.len();
+            state
+                .endpoints
+                .retain(|other| !Arc::ptr_eq(other, attached));
+            before != state.endpoints.len()
+        };
+        // Else it is being taken away, or the socket is closing, which sees to the rest.
+        if !known {
+            return;
+        }
+        attached.retire(self);
+        let Some(standing) = attached.standing() else {
+            return;
+        };
+        let passed = standing.outbound.passed();
+        let departure = Departure {
+            unwritten: standing.outbound.drain(),
+            keeps_outbound: false,
+            reason: DisconnectReason::Closed,
+        };
+        let dropped = self.pattern.detach(standing.id, departure) as u64;
+        let mut state = self.state.lock();
+        count_sent(&mut state.totals, passed);
+        state.totals.dropped = state.totals.dropped.saturating_add(dropped);
+        if state.closing {
+            self.unsent.fetch_add(dropped, Ordering::Relaxed);
+        }
+    }
+
+    /// Notes an endpoint; none, and the endpoint is taken down again, when the socket has been
     /// closed meanwhile.
-    fn attach(&self, attached: Attached) -> bool {
+    fn attach(&self, attached: Attached) -> Option<Arc<Attached>> {
         let mut state = self.state.lock();
         if state.closing {
             drop(state);
             attached.retire(self);
             attached.halt();
-            return false;
+            return None;
         }
-        state.endpoints.push(Arc::new(attached));
-        true
+        let attached = Arc::new(attached);
+        state.endpoints.push(Arc::clone(&attached));
+        Some(attached)
     }
 
     /// Starts a task that counts as one of this socket's: here, since a socket may outlive the
     /// runtime in which it was first used.
-    fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+    pub(super) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
         let running = self.tasks.begin();
         let here = runtime::Handle::try_current().ok();
         if let Some(runtime) = here.or_else(|| self.state.lock().runtime.clone()) {

@@ -3,6 +3,7 @@
 //! A socket is a [`core`] (options, endpoints, peers, tasks) and a routing law of
 //! [`pattern`](crate::pattern). One file per family; what all share is in `handle`.
 
+mod attached;
 pub(crate) mod builder;
 mod closing;
 pub(crate) mod context;
@@ -11,6 +12,7 @@ pub(crate) mod dealer;
 pub(crate) mod events;
 mod handle;
 mod lifecycle;
+pub(crate) mod live;
 mod pace;
 pub(crate) mod pub_sub;
 pub(crate) mod push_pull;

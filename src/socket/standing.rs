@@ -27,7 +27,7 @@ impl Core {
                     identity: name.clone(),
                 });
             }
-            None if !self.pattern.queues_ahead() || self.options.immediate => return Ok(None),
+            None if !self.pattern.queues_ahead() || self.options().immediate => return Ok(None),
             None => self.pattern.attach_outbound(id, &outbound),
         }
         Ok(Some(Standing { id, outbound }))

@@ -58,6 +58,14 @@ impl IpcListener {
         }
     }
 
+    /// A listener that the program has made. Its file stays when it is closed: it is not ours.
+    pub(super) fn adopt(
+        listener: std::os::unix::net::UnixListener,
+        endpoint: Endpoint,
+    ) -> io::Result<Self> {
+        Self::new(None, None, Socket::from(listener), endpoint)
+    }
+
     fn new(
         file: Option<SocketFile>,
         directory: Option<TemporaryDirectory>,
@@ -111,6 +119,21 @@ fn abstract_path(name: &str) -> io::Result<PathBuf> {
     } else {
         Err(io::ErrorKind::Unsupported.into())
     }
+}
+
+/// The endpoint of a Unix address, as text; none if it has no name.
+pub(super) fn text_of(address: &std::os::unix::net::SocketAddr) -> Option<String> {
+    if let Some(path) = address.as_pathname() {
+        return Some(format!("ipc://{}", path.to_str()?));
+    }
+    #[cfg(target_os = "linux")]
+    {
+        use std::os::linux::net::SocketAddrExt;
+        let name = std::str::from_utf8(address.as_abstract_name()?).ok()?;
+        Some(format!("ipc://@{name}"))
+    }
+    #[cfg(not(target_os = "linux"))]
+    None
 }
 
 fn temporary_base() -> PathBuf {

@@ -17,15 +17,20 @@ use crate::endpoint::{Endpoint, PeerAddress};
 use crate::error::BindError;
 use crate::options::TransportOptions;
 
+mod address;
 #[cfg(feature = "inproc")]
 pub(crate) mod inproc;
 #[cfg(all(unix, feature = "ipc"))]
 mod ipc;
+mod own;
 #[cfg(all(unix, feature = "ipc"))]
 mod path_lock;
 #[cfg(all(unix, feature = "ipc"))]
 mod socket_file;
 mod tcp;
+mod tuning;
+
+pub use own::OwnListener;
 
 /// One attempt to connect that failed. The next may succeed, whatever the reason.
 #[derive(Debug, thiserror::Error)]
@@ -145,6 +150,17 @@ impl Stream {
             Self::Tcp(stream) => stream.local_addr().ok().map(tcp::plain),
             #[cfg(all(unix, feature = "ipc"))]
             Self::Ipc(_) => None,
+        }
+    }
+
+    /// Sets the options of a connection that has been accepted.
+    pub(crate) fn tune(&self, options: &TransportOptions) {
+        // Fails only on a connection that has ended already, which the first read will say, or where the kernel
+        // forbids what it has forbidden to the listener.
+        match self {
+            Self::Tcp(stream) => drop(tuning::tune_accepted(stream, options)),
+            #[cfg(all(unix, feature = "ipc"))]
+            Self::Ipc(_) => {}
         }
     }
 

@@ -1,43 +1,38 @@
-//! tcp: resolves names, listens, connects.
+//! tcp: listens, connects.
 
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr, SocketAddrV6};
+use std::net::SocketAddr;
 use std::time::Duration;
 
-use socket2::{SockRef, TcpKeepalive};
-use tokio::net::{TcpSocket, TcpStream};
+use socket2::SockRef;
+use tokio::net::TcpStream;
 
-use super::Stream;
-use crate::endpoint::{Endpoint, Host, PeerAddress, TcpEndpoint};
-use crate::options::{KeepAlive, TransportOptions};
-
-/// Linux takes no more, neither seconds nor probes.
-const MAX_KEEP_ALIVE: Duration = Duration::from_secs(32_767);
-const MAX_PROBES: u32 = 127;
+use super::tuning::{socket_for, tune};
+use super::{Stream, address};
+use crate::endpoint::{Endpoint, PeerAddress, TcpEndpoint};
+use crate::options::TransportOptions;
 
 /// A listening tcp socket.
 #[derive(Debug)]
 pub(crate) struct TcpListener {
     listener: tokio::net::TcpListener,
     endpoint: Endpoint,
-    keep_alive: Option<KeepAlive>,
 }
 
 impl TcpListener {
     /// `*` is every IPv4 address, as in libzmq without its IPV6 option; `[::]` is every address, IPv4 included. A
-    /// name is bound at the first of its addresses that is ours.
+    /// name is bound at the first of its addresses that is ours, an interface at its first address.
     pub(super) async fn bind(
         endpoint: &TcpEndpoint,
         options: &TransportOptions,
     ) -> io::Result<Self> {
         let mut failures = Failures::default();
-        for address in resolve(endpoint).await? {
+        for address in address::local(endpoint, options.ipv6).await? {
             match listen(address, options) {
                 Ok(listener) => {
                     return Ok(Self {
                         endpoint: Endpoint::from(listener.local_addr()?),
                         listener,
-                        keep_alive: options.keep_alive,
                     });
                 }
                 Err(error) => failures.add(address, error),
@@ -46,10 +41,15 @@ impl TcpListener {
         Err(failures.into_io())
     }
 
+    /// A listener that the program has made.
+    pub(super) fn adopt(listener: std::net::TcpListener, endpoint: Endpoint) -> io::Result<Self> {
+        listener.set_nonblocking(true)?;
+        let listener = tokio::net::TcpListener::from_std(listener)?;
+        Ok(Self { listener, endpoint })
+    }
+
     pub(super) async fn accept(&self) -> io::Result<(Stream, PeerAddress)> {
         let (stream, address) = self.listener.accept().await?;
-        // Fails only on a connection that has ended already, which the first read will say.
-        let _ = tune(&stream, self.keep_alive);
         Ok((Stream::Tcp(stream), peer_address(address)))
     }
 
@@ -58,22 +58,28 @@ impl TcpListener {
     }
 }
 
-/// Resolves the name anew, since servers move, and tries all of its addresses in turn.
+/// Tries all addresses of the name in turn, each from the first source of its family if there is to be one.
 pub(super) async fn connect(
     endpoint: &TcpEndpoint,
     options: &TransportOptions,
 ) -> io::Result<(Stream, PeerAddress)> {
-    let addresses = within(options.connect_timeout, resolve(endpoint)).await?;
-    connect_any(&addresses, options).await
+    let limit = options.connect_timeout;
+    let addresses = within(limit, address::remote(endpoint, options.ipv6)).await?;
+    let sources = match endpoint.source() {
+        Some(source) => Some(within(limit, address::local(source, options.ipv6)).await?),
+        None => None,
+    };
+    connect_any(&addresses, sources.as_deref(), options).await
 }
 
 pub(super) async fn connect_any(
     addresses: &[SocketAddr],
+    sources: Option<&[SocketAddr]>,
     options: &TransportOptions,
 ) -> io::Result<(Stream, PeerAddress)> {
     let mut failures = Failures::default();
     for &address in addresses {
-        match attempt(address, options).await {
+        match attempt(address, sources, options).await {
             Ok(stream) => return Ok((Stream::Tcp(stream), peer_address(address))),
             Err(error) => failures.add(address, error),
         }
@@ -81,10 +87,30 @@ pub(super) async fn connect_any(
     Err(failures.into_io())
 }
 
-async fn attempt(address: SocketAddr, options: &TransportOptions) -> io::Result<TcpStream> {
-    let stream = within(options.connect_timeout, TcpStream::connect(address)).await?;
+async fn attempt(
+    address: SocketAddr,
+    sources: Option<&[SocketAddr]>,
+    options: &TransportOptions,
+) -> io::Result<TcpStream> {
+    let socket = socket_for(address, options)?;
+    if let Some(sources) = sources {
+        let source = sources
+            .iter()
+            .find(|source| source.is_ipv4() == address.is_ipv4())
+            .ok_or_else(|| {
+                io::Error::new(
+                    io::ErrorKind::AddrNotAvailable,
+                    "the source has no address of this family",
+                )
+            })?;
+        // The port of an earlier connection may still be in TIME_WAIT.
+        #[cfg(not(windows))]
+        socket.set_reuseaddr(true)?;
+        socket.bind(*source)?;
+    }
+    let stream = within(options.connect_timeout, socket.connect(address)).await?;
     check_not_ourselves(&stream)?;
-    tune(&stream, options.keep_alive)?;
+    tune(&stream, options)?;
     Ok(stream)
 }
 
@@ -101,35 +127,17 @@ pub(super) fn check_not_ourselves(stream: &TcpStream) -> io::Result<()> {
 }
 
 fn listen(address: SocketAddr, options: &TransportOptions) -> io::Result<tokio::net::TcpListener> {
-    let socket = if address.is_ipv4() {
-        TcpSocket::new_v4()?
-    } else {
-        let socket = TcpSocket::new_v6()?;
+    let socket = socket_for(address, options)?;
+    if address.is_ipv6() {
         // The systems differ in their defaults.
         SockRef::from(&socket).set_only_v6(false)?;
-        socket
-    };
+    }
     // A restarted server must not wait for its old connections to time out. On Windows the option means
     // something else: to share the port with whoever has it.
     #[cfg(not(windows))]
     socket.set_reuseaddr(true)?;
     socket.bind(address)?;
     socket.listen(options.backlog)
-}
-
-/// Small messages leave at once, and dead peers are found out.
-fn tune(stream: &TcpStream, keep_alive: Option<KeepAlive>) -> io::Result<()> {
-    stream.set_nodelay(true)?;
-    if let Some(keep_alive) = keep_alive {
-        // Kernels refuse zero.
-        let seconds = |time: Duration| time.clamp(Duration::from_secs(1), MAX_KEEP_ALIVE);
-        let options = TcpKeepalive::new()
-            .with_time(seconds(keep_alive.idle))
-            .with_interval(seconds(keep_alive.interval))
-            .with_retries(keep_alive.probes.clamp(1, MAX_PROBES));
-        SockRef::from(stream).set_tcp_keepalive(&options)?;
-    }
-    Ok(())
 }
 
 fn peer_address(address: SocketAddr) -> PeerAddress {
@@ -144,30 +152,6 @@ pub(super) fn plain(address: SocketAddr) -> SocketAddr {
         }
         other => other,
     }
-}
-
-async fn resolve(endpoint: &TcpEndpoint) -> io::Result<Vec<SocketAddr>> {
-    let port = endpoint.port().unwrap_or(0);
-    let name = match endpoint.host_kind() {
-        Host::Any => return Ok(vec![(Ipv4Addr::UNSPECIFIED, port).into()]),
-        Host::V4(address) => return Ok(vec![(*address, port).into()]),
-        Host::V6(address, None) => return Ok(vec![(*address, port).into()]),
-        Host::V6(address, Some(zone)) => {
-            if let Ok(index) = zone.parse() {
-                return Ok(vec![SocketAddrV6::new(*address, port, 0, index).into()]);
-            }
-            // The resolver knows the interfaces by name.
-            format!("{address}%{zone}")
-        }
-        Host::Name(name) => name.clone(),
-    };
-    let mut addresses = Vec::new();
-    for address in tokio::net::lookup_host((name.as_str(), port)).await? {
-        if !addresses.contains(&address) {
-            addresses.push(address);
-        }
-    }
-    Ok(addresses)
 }
 
 pub(super) async fn within<T>(

@@ -15,6 +15,7 @@ use crate::options::KeepAlive;
 
 #[cfg(all(unix, feature = "ipc"))]
 mod ipc;
+mod options;
 
 /// For anything that must happen; far beyond what it takes.
 const DEADLINE: Duration = Duration::from_secs(30);
@@ -40,10 +41,11 @@ async fn pair(listener: &Listener) -> [(Stream, PeerAddress); 2] {
         connect(listener.endpoint(), &options),
         tokio::time::timeout(DEADLINE, listener.accept())
     );
-    [
-        dialed.expect("the listener is there"),
-        accepted.expect("a connection comes").expect("it is good"),
-    ]
+    [dialed.expect("the listener is there"), {
+        let accepted = accepted.expect("a connection comes").expect("it is good");
+        accepted.0.tune(&options);
+        accepted
+    }]
 }
 
 fn tcp_stream(stream: Stream) -> TcpStream {
@@ -247,12 +249,12 @@ async fn all_addresses_of_a_name_are_tried() {
     let (_first, dead) = dead_address();
     let (_second, dead_too) = dead_address();
 
-    let (_, peer) = tcp::connect_any(&[dead, dead_too, live], &options)
+    let (_, peer) = tcp::connect_any(&[dead, dead_too, live], None, &options)
         .await
         .expect("one of them lives");
     assert_eq!(peer, PeerAddress::Tcp(live));
 
-    let error = tcp::connect_any(&[dead, dead_too], &options)
+    let error = tcp::connect_any(&[dead, dead_too], None, &options)
         .await
         .expect_err("nobody there");
     assert_eq!(error.kind(), io::ErrorKind::ConnectionRefused);
@@ -260,11 +262,11 @@ async fn all_addresses_of_a_name_are_tried() {
         assert!(error.to_string().contains(&address.to_string()), "{error}");
     }
 
-    let error = tcp::connect_any(&[dead], &options)
+    let error = tcp::connect_any(&[dead], None, &options)
         .await
         .expect_err("nobody there");
     assert!(error.raw_os_error().is_some());
-    assert!(tcp::connect_any(&[], &options).await.is_err());
+    assert!(tcp::connect_any(&[], None, &options).await.is_err());
 }
 
 #[tokio::test]

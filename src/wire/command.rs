@@ -97,9 +97,10 @@ pub(super) fn put_error(out: &mut Vec<u8>, reason: &str) {
     put(out, ERROR, &[&[length], reason]);
 }
 
-/// Appends a PING frame without a context.
-pub(super) fn put_ping(out: &mut Vec<u8>, ttl: u16) {
-    put(out, PING, &[&ttl.to_be_bytes()]);
+/// Appends a PING frame. The context is cut to what a peer has to give back.
+pub(super) fn put_ping(out: &mut Vec<u8>, ttl: u16, context: &[u8]) {
+    let context = context.get(..CONTEXT_MAX).unwrap_or(context);
+    put(out, PING, &[&ttl.to_be_bytes(), context]);
 }
 
 /// Appends a PONG frame.

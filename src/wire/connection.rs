@@ -111,7 +111,7 @@ impl Connection {
         Self {
             decoder: Decoder::new(rules),
             phase: Phase::Greeting,
-            heartbeat: Heartbeat::new(local.heartbeat),
+            heartbeat: Heartbeat::new(local.heartbeat.clone()),
             outgoing: greeting::encode(MECHANISM.name()).to_vec(),
             pings: 0,
             local,
@@ -224,7 +224,9 @@ impl Connection {
             return Ok(());
         }
         match self.heartbeat.on_deadline(now) {
-            Ok(Some(ttl)) => command::put_ping(&mut self.outgoing, ttl),
+            Ok(Some(ttl)) => {
+                command::put_ping(&mut self.outgoing, ttl, self.heartbeat.context());
+            }
             Ok(None) => {}
             Err(fault) => {
                 self.close();

@@ -7,10 +7,12 @@
 
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
+
 use crate::fault::PeerFault;
 
 /// What a socket wants of heartbeats.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Settings {
     /// How often a PING is sent; `None` for never.
     pub(crate) interval: Option<Duration>,
@@ -18,6 +20,8 @@ pub(crate) struct Settings {
     pub(crate) timeout: Option<Duration>,
     /// What our PINGs ask the peer to do on its side; less than 100 ms means nothing.
     pub(crate) ttl: Duration,
+    /// What goes with each PING and comes back with its PONG.
+    pub(crate) context: Bytes,
 }
 
 /// The heartbeat of one connection.
@@ -104,6 +108,11 @@ impl Heartbeat {
             .filter(|_| self.reading)
             .filter_map(|clock| clock.end);
         clocks.chain(self.next_ping).min()
+    }
+
+    /// What goes with a PING.
+    pub(super) fn context(&self) -> &[u8] {
+        &self.settings.context
     }
 
     /// Says whether to send a PING now and with which time to live, or that the peer is dead.

@@ -22,6 +22,7 @@ fn beating(socket_type: SocketType, interval: u64, timeout: u64, ttl: u64) -> Lo
             interval: Some(ms(interval)),
             timeout: Some(ms(timeout)),
             ttl: ms(ttl),
+            context: Bytes::new(),
         },
         ..local(socket_type)
     }

@@ -1,0 +1,75 @@
+//! Callers that find a socket which is closing, or gone.
+
+use super::*;
+use crate::options::Options;
+
+/// A socket that is closing and has not given up its name yet.
+#[derive(Debug)]
+struct Closing(Options);
+
+impl Hub for Closing {
+    fn options(&self) -> Arc<Options> {
+        Arc::new(self.0.clone())
+    }
+
+    fn socket_type(&self) -> SocketType {
+        SocketType::Pair
+    }
+
+    fn listens(&self) -> bool {
+        true
+    }
+
+    fn next_peer_id(&self) -> PeerId {
+        PeerId(0)
+    }
+
+    fn admit(&self, _: Newcomer) -> Result<Option<PeerId>, DisconnectReason> {
+        Err(DisconnectReason::Closed)
+    }
+
+    fn displace(&self, _: PeerId) {}
+
+    fn depart(&self, _: PeerId, _: Departure) {}
+
+    fn tell(&self, _: Event) {}
+}
+
+fn closing() -> Arc<dyn Hub> {
+    Arc::new(Closing(Options::default()))
+}
+
+fn caller(client: &Arc<dyn Hub>, names: &Arc<Names>) -> Arc<Caller> {
+    let endpoint = "inproc://x".parse().unwrap();
+    Caller::new(client, endpoint, "x", Arc::clone(names), None)
+}
+
+fn bound(server: &Arc<dyn Hub>) -> Bound {
+    Bound {
+        hub: Arc::downgrade(server),
+        endpoint: "inproc://x".parse().unwrap(),
+    }
+}
+
+#[test]
+fn who_is_refused_by_a_closing_socket_waits_for_the_next_one() {
+    let names = Arc::new(Names::default());
+    let (server, client) = (closing(), closing());
+    names.bind("x", bound(&server)).unwrap();
+    caller(&client, &names).call();
+    let successor = closing();
+    let waiting = names.bind("x", bound(&successor)).unwrap();
+    assert_eq!(waiting.len(), 1);
+    // What the first one does late does not concern the second.
+    bound(&server).give_up(&names);
+    assert!(names.bind("x", bound(&server)).is_err());
+}
+
+#[test]
+fn who_finds_a_socket_that_is_gone_waits_for_the_next_one() {
+    let names = Arc::new(Names::default());
+    let client = closing();
+    names.bind("x", bound(&closing())).unwrap();
+    caller(&client, &names).call();
+    assert_eq!(names.bind("x", bound(&client)).unwrap().len(), 1);
+}

@@ -1,0 +1,118 @@
+//! [`Attached`]: an endpoint of a socket, from bind or connect until it is taken away.
+
+#[cfg(feature = "inproc")]
+use std::sync::Arc;
+
+use tokio::sync::watch;
+
+use super::core::Core;
+use crate::endpoint::Endpoint;
+use crate::event::Event;
+#[cfg(feature = "inproc")]
+use crate::peer::link::{Bound, Caller};
+use crate::peer::{Hub, Standing, Stop};
+use crate::pipe::CloseReason;
+
+/// An endpoint that a socket has bound or connected to.
+#[derive(Debug)]
+pub(super) struct Attached {
+    /// As resolved by bind, or as given to connect: the name by which it is taken away.
+    pub(super) endpoint: Endpoint,
+    /// As given.
+    pub(super) given: Endpoint,
+    pub(super) kind: Kind,
+}
+
+/// What holds an endpoint, and what ends it.
+#[derive(Debug)]
+pub(super) enum Kind {
+    Listener {
+        stop: watch::Sender<Stop>,
+    },
+    Dialer {
+        stop: watch::Sender<Stop>,
+        standing: Option<Standing>,
+    },
+    #[cfg(feature = "inproc")]
+    Bound(Bound),
+    #[cfg(feature = "inproc")]
+    Caller {
+        caller: Arc<Caller>,
+        standing: Option<Standing>,
+    },
+}
+
+impl Attached {
+    pub(super) fn standing(&self) -> Option<&Standing> {
+        match &self.kind {
+            Kind::Dialer { standing, .. } => standing.as_ref(),
+            #[cfg(feature = "inproc")]
+            Kind::Caller { standing, .. } => standing.as_ref(),
+            _ => None,
+        }
+    }
+
+    /// The queue of a connecting end whose messages nobody has: what a socket of this process can
+    /// read has been delivered to it.
+    pub(super) fn undelivered(&self) -> Option<&Standing> {
+        match &self.kind {
+            #[cfg(feature = "inproc")]
+            Kind::Caller { standing, .. } => standing
+                .as_ref()
+                .filter(|standing| !standing.outbound.is_consumed()),
+            _ => self.standing(),
+        }
+    }
+
+    /// Whether connections of this endpoint belong to it.
+    pub(super) fn is_at(&self, endpoint: &Endpoint) -> bool {
+        self.endpoint == *endpoint
+    }
+
+    pub(super) const fn is_bound(&self) -> bool {
+        match &self.kind {
+            Kind::Listener { .. } => true,
+            #[cfg(feature = "inproc")]
+            Kind::Bound(_) => true,
+            _ => false,
+        }
+    }
+
+    /// Begins nothing new here. What is queued may still be sent.
+    pub(super) fn retire(&self, core: &Core) {
+        match &self.kind {
+            Kind::Listener { stop } | Kind::Dialer { stop, .. } => {
+                stop.send_replace(Stop::Drain);
+            }
+            #[cfg(feature = "inproc")]
+            Kind::Bound(bound) => bound.give_up(core.context.names()),
+            #[cfg(feature = "inproc")]
+            Kind::Caller { caller, .. } => {
+                if let Some(lingering) = caller.retire() {
+                    core.spawn(lingering);
+                }
+            }
+        }
+        if let Some(standing) = self.standing() {
+            standing.outbound.close(CloseReason::Done);
+        }
+        // A listener's task tells this itself, when the address is free again.
+        if !matches!(self.kind, Kind::Listener { .. }) {
+            core.tell(Event::Closed {
+                endpoint: self.endpoint.clone(),
+            });
+        }
+    }
+
+    pub(super) fn halt(&self) {
+        match &self.kind {
+            Kind::Listener { stop } | Kind::Dialer { stop, .. } => {
+                stop.send_replace(Stop::Halt);
+            }
+            #[cfg(feature = "inproc")]
+            Kind::Caller { caller, .. } => caller.cancel(),
+            #[cfg(feature = "inproc")]
+            Kind::Bound { .. } => {}
+        }
+    }
+}

@@ -1,0 +1,213 @@
+//! [`SocketOptions`]: the options of a socket that exists, to read and to change.
+
+use std::fmt;
+use std::marker::PhantomData;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::builder::{Build, Identified, QueuesAhead, Receives, Sends};
+use super::core::Core;
+use crate::identity::Identity;
+use crate::options::{Capacity, Heartbeat, Interface, KeepAlive, Options, ReconnectStop};
+use crate::peer::{Hub, Newcomer, Standing};
+
+/// The options of a living socket, got from its `options` method. Each has the name that it has on
+/// the [`SocketBuilder`](crate::SocketBuilder), where it is described, and exists for the same
+/// socket types.
+///
+/// When a change takes effect:
+///
+/// - `linger`: when the socket is closed, or an endpoint taken away. A close that has begun keeps
+///   its time.
+/// - The high-water marks: at once, for the queues of all peers. A queue that holds more than it
+///   now may stays full until it has drained. libzmq changes them for living connections, too.
+/// - `ipv6`, `interface`, buffers, marks on packets and timeouts: for every connection that is made
+///   from then on, by endpoints old and new. For a listener, what the kernel is told before it
+///   listens counts from the next bind on: `backlog`, `ipc_mode`, `recv_buffer`, `send_buffer`,
+///   `interface`, `ipv6`.
+/// - `immediate`: for endpoints that are connected to from then on.
+/// - Everything else: for every connection that is made from then on, those included that a
+///   listener takes and those that are made again. (libzmq applies a change only to later
+///   calls of bind and connect.)
+///
+/// ```
+/// use std::time::Duration;
+/// use wirelark::PushSocket;
+///
+/// let push = PushSocket::new();
+/// push.options().set_linger(Duration::from_secs(1));
+/// push.options().set_send_hwm(50);
+/// assert_eq!(push.options().linger(), Some(Duration::from_secs(1)));
+/// assert_eq!(push.options().send_hwm(), 50);
+/// ```
+///
+/// ZeroMQ's `zmq_setsockopt` and `zmq_getsockopt`, typed.
+pub struct SocketOptions<'a, S> {
+    core: &'a Arc<Core>,
+    socket: PhantomData<fn() -> S>,
+}
+
+impl<S> fmt::Debug for SocketOptions<'_, S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&self.core.options(), f)
+    }
+}
+
+impl Core {
+    /// Gives the queues of all peers the bounds that are chosen now.
+    fn fit_queues(&self) {
+        let (standing, peers) = {
+            let state = self.state.lock();
+            let standing = state.endpoints.iter().filter_map(|known| known.standing());
+            let peers = state.peers.values().map(|peer| peer.newcomer.clone());
+            (
+                standing.cloned().collect::<Vec<_>>(),
+                peers.collect::<Vec<_>>(),
+            )
+        };
+        // A queue whose connection stands is fitted with it.
+        let is_alone = |standing: &Standing| peers.iter().all(|peer| peer.id != standing.id);
+        for standing in standing.iter().filter(|standing| is_alone(standing)) {
+            standing.outbound.set_capacity(self.options().send);
+        }
+        peers.iter().for_each(|peer| self.fit(peer));
+    }
+
+    /// Gives the queues of one peer the bounds that are chosen now.
+    pub(super) fn fit(&self, peer: &Newcomer) {
+        #[cfg(feature = "inproc")]
+        if let Some(link) = &peer.link {
+            return link.fit();
+        }
+        let options = self.options();
+        peer.pipes.outbound.set_capacity(options.send);
+        if let Some(inbound) = &peer.pipes.inbound {
+            inbound.set_capacity(options.recv);
+        }
+    }
+}
+
+/// A pair of methods for an option whose value lies in one field.
+macro_rules! options {
+    ($($name:ident, $set:ident: $given:ty as $kept:ty => $($field:ident).+;)+) => { $(
+        #[doc = concat!("See [`SocketBuilder::", stringify!($name), "`](crate::SocketBuilder::",
+            stringify!($name), ").")]
+        pub fn $name(&self) -> $kept {
+            self.core.options().$($field).+.clone()
+        }
+
+        #[doc = concat!("Changes [`", stringify!($name), "`](Self::", stringify!($name),
+            "); [when](Self) that takes effect.")]
+        pub fn $set(&self, value: $given) {
+            let value: $kept = value.into();
+            self.core.change_options(|options| options.$($field).+ = value);
+        }
+    )+ };
+}
+
+/// A pair of methods for a high-water mark, which also fits the queues that there are.
+macro_rules! marks {
+    ($($name:ident, $set:ident => $side:ident . $what:ident;)+) => { $(
+        #[doc = concat!("See [`SocketBuilder::", stringify!($name), "`](crate::SocketBuilder::",
+            stringify!($name), ").")]
+        pub fn $name(&self) -> usize {
+            self.core.options().$side.marks().$what
+        }
+
+        #[doc = concat!("Changes [`", stringify!($name), "`](Self::", stringify!($name),
+            "), at once; zero means no limit.")]
+        pub fn $set(&self, mark: usize) {
+            let bound = Capacity::from_marks(mark, mark).$what;
+            self.core.change_options(|options| options.$side.$what = bound);
+            self.core.fit_queues();
+        }
+    )+ };
+}
+
+/// Options that every socket has.
+impl<'a, S: Build> SocketOptions<'a, S> {
+    pub(super) const fn new(core: &'a Arc<Core>) -> Self {
+        Self {
+            core,
+            socket: PhantomData,
+        }
+    }
+
+    /// See [`SocketBuilder::linger`](crate::SocketBuilder::linger); `None` is for ever.
+    pub fn linger(&self) -> Option<Duration> {
+        self.core.options().linger
+    }
+
+    /// Changes [`linger`](Self::linger); [when](Self) that takes effect.
+    pub fn set_linger(&self, linger: Duration) {
+        self.core
+            .change_options(|options| options.linger = Some(linger));
+    }
+
+    /// Changes [`linger`](Self::linger) to for ever; [when](Self) that takes effect.
+    pub fn set_linger_forever(&self) {
+        self.core.change_options(|options| options.linger = None);
+    }
+
+    options! {
+        reconnect_interval, set_reconnect_interval: Duration as Duration => reconnect_interval;
+        reconnect_interval_max, set_reconnect_interval_max: Duration as Duration
+            => reconnect_interval_max;
+        reconnect_stop, set_reconnect_stop: ReconnectStop as ReconnectStop => reconnect_stop;
+        connect_timeout, set_connect_timeout: impl Into<Option<Duration>> as Option<Duration>
+            => transport.connect_timeout;
+        handshake_timeout, set_handshake_timeout: Duration as Duration => handshake_timeout;
+        heartbeat, set_heartbeat: impl Into<Option<Heartbeat>> as Option<Heartbeat> => heartbeat;
+        max_message_size, set_max_message_size: usize as usize => max_message_size;
+        max_frames, set_max_frames: usize as usize => max_frames;
+        keep_alive, set_keep_alive: impl Into<Option<KeepAlive>> as Option<KeepAlive>
+            => transport.keep_alive;
+        tcp_user_timeout, set_tcp_user_timeout: impl Into<Option<Duration>> as Option<Duration>
+            => transport.tcp_user_timeout;
+        send_buffer, set_send_buffer: u32 as u32 => transport.send_buffer;
+        recv_buffer, set_recv_buffer: u32 as u32 => transport.recv_buffer;
+        backlog, set_backlog: u32 as u32 => transport.backlog;
+        ipv6, set_ipv6: bool as bool => transport.ipv6;
+        tos, set_tos: u8 as u8 => transport.tos;
+        priority, set_priority: u32 as u32 => transport.priority;
+        busy_poll, set_busy_poll: u32 as u32 => transport.busy_poll;
+        interface, set_interface: impl Into<Option<Interface>> as Option<Interface>
+            => transport.interface;
+        ipc_mode, set_ipc_mode: u32 as u32 => transport.ipc_mode;
+    }
+}
+
+impl<S: Sends> SocketOptions<'_, S> {
+    marks! {
+        send_hwm, set_send_hwm => send.messages;
+        send_hwm_bytes, set_send_hwm_bytes => send.bytes;
+    }
+}
+
+impl<S: Receives> SocketOptions<'_, S> {
+    marks! {
+        recv_hwm, set_recv_hwm => recv.messages;
+        recv_hwm_bytes, set_recv_hwm_bytes => recv.bytes;
+    }
+}
+
+impl<S: QueuesAhead> SocketOptions<'_, S> {
+    options! {
+        immediate, set_immediate: bool as bool => immediate;
+    }
+}
+
+impl<S: Identified> SocketOptions<'_, S> {
+    /// See [`SocketBuilder::identity`](crate::SocketBuilder::identity); none if it has no name.
+    pub fn identity(&self) -> Option<Identity> {
+        Identity::new(self.core.options().identity.clone()).ok()
+    }
+
+    /// Changes [`identity`](Self::identity); [when](Self) that takes effect.
+    pub fn set_identity(&self, identity: impl Into<Option<Identity>>) {
+        let identity: Option<Identity> = identity.into();
+        let name = identity.map_or_else(Default::default, |name| name.as_bytes().clone());
+        self.core
+            .change_options(|options: &mut Options| options.identity = name);
+    }
+}

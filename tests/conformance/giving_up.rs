@@ -1,0 +1,127 @@
+//! Connecting ends that stop to try, as their socket was told.
+
+use std::time::Duration;
+
+use tokio::net::TcpListener;
+use wirelark::{Endpoint, Event, Events, PullSocket, PushSocket, ReconnectStop};
+
+use crate::kit::raw::RawPeer;
+use crate::kit::{assert_matches, frames, ports, soon, wait_for};
+use crate::transport::Transport;
+
+/// A PULL that stops as told, and its events.
+fn stopping(stop: ReconnectStop) -> (PullSocket, Events) {
+    let pull = PullSocket::builder()
+        .reconnect_stop(stop)
+        .reconnect_interval(Duration::from_millis(1))
+        .build();
+    let events = pull.events();
+    (pull, events)
+}
+
+/// The endpoint is given up next, without another attempt.
+async fn gives_up(pull: &PullSocket, events: &mut Events, endpoint: &Endpoint) {
+    let event = wait_for(events, |event| {
+        matches!(
+            event,
+            Event::Closed { .. }
+                | Event::Redialing { .. }
+                | Event::ConnectFailed {
+                    retry_in: Some(_),
+                    ..
+                }
+        )
+    })
+    .await;
+    assert_matches!(event, Event::Closed { .. });
+    assert!(pull.disconnect(endpoint).is_err(), "it is still there");
+}
+
+#[tokio::test]
+async fn a_refused_connection_can_be_the_last() {
+    let nobody = format!("tcp://127.0.0.1:{}", ports::free());
+    for stop in [
+        ReconnectStop::never().on_refused(),
+        ReconnectStop::never().on_connect_failure(),
+        ReconnectStop::always(),
+    ] {
+        let (pull, mut events) = stopping(stop);
+        let endpoint = pull.connect(&nobody).unwrap();
+        gives_up(&pull, &mut events, &endpoint).await;
+    }
+    let others = ReconnectStop::never()
+        .on_handshake_failure()
+        .on_disconnect();
+    let (pull, mut events) = stopping(others);
+    pull.connect(&nobody).unwrap();
+    for _ in 0..3 {
+        let failed = |event: &Event| matches!(event, Event::ConnectFailed { .. });
+        let event = wait_for(&mut events, failed).await;
+        assert_matches!(
+            event,
+            Event::ConnectFailed {
+                retry_in: Some(_),
+                ..
+            }
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_failed_handshake_can_be_the_last() {
+    let server = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let endpoint = Endpoint::from(server.local_addr().unwrap());
+    let (pull, mut events) = stopping(ReconnectStop::never().on_handshake_failure());
+    pull.connect(&endpoint).unwrap();
+    let mut peer = RawPeer::accept(&server).await;
+    peer.send(frames::greeting(3, 1, "CURVE")).await;
+    gives_up(&pull, &mut events, &endpoint).await;
+
+    let (pull, mut events) = stopping(ReconnectStop::never().on_refused().on_disconnect());
+    pull.connect(&endpoint).unwrap();
+    drop(RawPeer::accept(&server).await);
+    wait_for(&mut events, |event| {
+        matches!(event, Event::Redialing { .. })
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_lost_connection_can_be_the_last() {
+    for stop in [
+        ReconnectStop::never().on_disconnect(),
+        ReconnectStop::always(),
+    ] {
+        let push = PushSocket::new();
+        let endpoint = push.bind("tcp://127.0.0.1:*").await.unwrap();
+        let (pull, mut events) = stopping(stop);
+        pull.connect(&endpoint).unwrap();
+        soon(push.send("x")).await.unwrap();
+        soon(pull.recv()).await.unwrap();
+        soon(push.close()).await;
+        gives_up(&pull, &mut events, &endpoint).await;
+    }
+}
+
+/// What was queued for an endpoint that is given up goes to the others.
+#[tokio::test]
+async fn messages_outlive_an_endpoint_that_is_given_up() {
+    let push = PushSocket::builder()
+        .reconnect_stop(ReconnectStop::never().on_refused())
+        .build();
+    let mut events = push.events();
+    push.connect(format!("tcp://127.0.0.1:{}", ports::free()))
+        .unwrap();
+    for number in 0..10 {
+        push.try_send(number.to_string()).unwrap();
+    }
+    wait_for(&mut events, |event| matches!(event, Event::Closed { .. })).await;
+    let pull = PullSocket::new();
+    let place = Transport::Inproc.somewhere();
+    pull.bind(&place).await.unwrap();
+    push.connect(&place).unwrap();
+    for number in 0..10 {
+        assert_eq!(soon(pull.recv()).await.unwrap().text(), number.to_string());
+    }
+    assert_eq!(soon(push.close()).await.unsent, 0);
+}

@@ -1,0 +1,89 @@
+//! Heartbeats of ours, as a scripted peer sees them.
+
+use std::time::Duration;
+
+use wirelark::{DisconnectReason, Event, Heartbeat, PeerFault, PullSocket};
+
+use crate::kit::raw::RawPeer;
+use crate::kit::{assert_matches, frames, soon, wait_for};
+
+fn quick() -> Heartbeat {
+    Heartbeat::every(Duration::from_millis(20)).unwrap()
+}
+
+/// PING with its time to live and context, as often as nothing else is to be done; to a peer
+/// of ZMTP 3.0, too.
+#[tokio::test]
+async fn pings_say_what_was_chosen() {
+    let heartbeat = quick()
+        .timeout(Duration::from_secs(30))
+        .ttl(Duration::from_millis(2_590))
+        .unwrap()
+        .context("who is there")
+        .unwrap();
+    let pull = PullSocket::builder().heartbeat(heartbeat).build();
+    let endpoint = pull.bind("tcp://127.0.0.1:*").await.unwrap();
+    for minor in [0, 1] {
+        let mut peer = RawPeer::connect(&endpoint).await;
+        peer.send(frames::greeting(3, minor, "NULL")).await;
+        peer.expect_greeting().await;
+        peer.ready("PUSH").await;
+        for _ in 0..3 {
+            let frame = peer.frame().await;
+            assert!(frame.is("PING"), "{frame:?}");
+            assert_eq!(frame.body, b"\x04PING\x00\x19who is there");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_silent_peer_is_given_up() {
+    let pull = PullSocket::builder().heartbeat(quick()).build();
+    let mut events = pull.events();
+    let endpoint = pull.bind("tcp://127.0.0.1:*").await.unwrap();
+    let mut peer = RawPeer::established(&endpoint, "PUSH").await;
+    let gone = |event: &Event| matches!(event, Event::Disconnected { .. });
+    let event = wait_for(&mut events, gone).await;
+    assert_matches!(
+        event,
+        Event::Disconnected { reason: DisconnectReason::Fault(PeerFault::Silent { waited }), .. }
+            if waited == Duration::from_millis(20)
+    );
+    let rest = peer.rest().await;
+    assert!(rest.starts_with(b"\x04\x07\x04PING\x00\x00"), "{rest:?}");
+}
+
+/// A peer that answers, or one that sends anything else, lives.
+#[tokio::test]
+async fn whoever_is_heard_lives() {
+    let pull = PullSocket::builder()
+        .heartbeat(quick().timeout(Duration::from_secs(30)))
+        .build();
+    let endpoint = pull.bind("tcp://127.0.0.1:*").await.unwrap();
+    let mut peer = RawPeer::established(&endpoint, "PUSH").await;
+    for _ in 0..10 {
+        assert!(peer.frame().await.is("PING"));
+        peer.send(frames::command("PONG", b"")).await;
+    }
+    peer.send(frames::last("here")).await;
+    assert_eq!(soon(pull.recv()).await.unwrap().text(), "here");
+}
+
+/// A change is for the connections to come.
+#[tokio::test]
+async fn heartbeats_can_be_turned_on_later() {
+    let pull = PullSocket::new();
+    let mut events = pull.events();
+    let endpoint = pull.bind("tcp://127.0.0.1:*").await.unwrap();
+    let mut old = RawPeer::established(&endpoint, "PUSH").await;
+    wait_for(&mut events, |event| matches!(event, Event::Ready { .. })).await;
+    pull.options()
+        .set_heartbeat(quick().timeout(Duration::from_secs(30)));
+    let mut new = RawPeer::established(&endpoint, "PUSH").await;
+    for _ in 0..5 {
+        assert!(new.frame().await.is("PING"));
+    }
+    // The first thing that the old one hears is the answer to what it asks.
+    old.send(frames::ping(b"me")).await;
+    assert!(old.frame().await.is("PONG"));
+}

@@ -1,0 +1,78 @@
+//! Listeners that the program brings, interfaces by name, and sources to connect from.
+
+use wirelark::{BindError, EndpointProblem, Event, PullSocket, PushSocket, RepSocket, ReqSocket};
+#[cfg(feature = "ipc")]
+use wirelark::{PubSocket, SubSocket};
+
+use crate::kit::{assert_matches, soon, wait_for};
+
+#[tokio::test]
+async fn a_listener_of_the_program_is_taken_over() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let rep = RepSocket::new();
+    let mut events = rep.events();
+    let endpoint = rep.bind_listener(listener).unwrap();
+    assert_eq!(endpoint.to_string(), format!("tcp://{address}"));
+    let req = ReqSocket::new();
+    req.connect(&endpoint).unwrap();
+    let ask = tokio::spawn(async move { req.request("question").await });
+    soon(rep.recv())
+        .await
+        .unwrap()
+        .reply("answer")
+        .await
+        .unwrap();
+    assert_eq!(soon(ask).await.unwrap().unwrap().text(), "answer");
+    rep.unbind(&endpoint).unwrap();
+    wait_for(&mut events, |event| matches!(event, Event::Closed { .. })).await;
+    drop(std::net::TcpListener::bind(address).unwrap());
+    soon(rep.close()).await;
+    let late = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    assert_matches!(rep.bind_listener(late), Err(BindError::Closed));
+}
+
+#[cfg(feature = "ipc")]
+#[tokio::test]
+async fn a_unix_listener_of_the_program_is_taken_over() {
+    use std::os::unix::net::UnixListener;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("socket");
+    let publisher = PubSocket::new();
+    let endpoint = publisher
+        .bind_listener(UnixListener::bind(&path).unwrap())
+        .unwrap();
+    assert_eq!(endpoint.to_string(), format!("ipc://{}", path.display()));
+    let sub = SubSocket::builder().subscribe("").build();
+    sub.connect(&endpoint).unwrap();
+    soon(publisher.wait_for_subscribers("", 1)).await.unwrap();
+    soon(publisher.close()).await;
+    assert!(path.exists(), "whoever made the file removes it");
+}
+
+#[test]
+fn a_listener_needs_a_runtime() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let error = PullSocket::new().bind_listener(listener).unwrap_err();
+    assert_matches!(error, BindError::NoRuntime { .. });
+}
+
+#[tokio::test]
+async fn a_source_shows_at_the_other_end() {
+    let pull = PullSocket::new();
+    let mut events = pull.events();
+    let endpoint = pull.bind("tcp://lo:*").await.unwrap();
+    let port = endpoint.port().unwrap();
+    let push = PushSocket::new();
+    let connected = push
+        .connect(format!("tcp://127.0.0.9:*;127.0.0.1:{port}"))
+        .unwrap();
+    let ready = wait_for(&mut events, |event| matches!(event, Event::Ready { .. })).await;
+    assert_matches!(&ready, Event::Ready { peer, .. } if peer.address().to_string().starts_with("tcp://127.0.0.9:"));
+    push.disconnect(connected).unwrap();
+    let error = pull
+        .bind(format!("tcp://lo:*;127.0.0.1:{port}"))
+        .await
+        .unwrap_err();
+    assert_matches!(error, BindError::Endpoint(error) if error.problem == EndpointProblem::SourceInBind);
+}
