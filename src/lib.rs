@@ -123,7 +123,7 @@
 //! Options and events name their counterparts (`ZMQ_SNDHWM`, `ZMQ_EVENT_CONNECTED`). There is no
 //! context to create or to terminate; [`Context`] only separates inproc names. A socket is `Send` and
 //! `Sync`. REQ and REP have `send` and `recv` in lock-step as well. Some defaults differ: the README has
-//! them in one table, each with its reason.
+//! them in one table, each with its reason. [`coming_from_libzmq`] maps every option and function.
 //!
 //! # Features
 //!
@@ -159,6 +159,10 @@ mod socket_type;
 mod trace;
 mod transport;
 mod wire;
+
+/// For users of libzmq and pyzmq: what their options and functions are called here.
+#[doc = include_str!("../docs/coming-from-libzmq.md")]
+pub mod coming_from_libzmq {}
 
 /// Which socket types have which options: the bounds in [`SocketBuilder`]'s methods.
 pub mod kind {

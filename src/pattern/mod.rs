@@ -39,6 +39,7 @@ use std::fmt;
 
 use crate::event::DisconnectReason;
 use crate::identity::Identity;
+use crate::options::Options;
 use crate::peer_handle::Peer;
 use crate::pipe::Pipe;
 use crate::pipe::sync::Arc;
@@ -91,6 +92,9 @@ pub(crate) trait Pattern: fmt::Debug + Send + Sync {
     fn listens(&self) -> bool {
         true
     }
+
+    /// Options of the socket have changed. The socket's options are locked: only to be taken note of.
+    fn adopt(&self, _: &Options) {}
 
     /// Comes before the pipes of a connection are attached: gives the peer its name, under which what is
     /// sent goes into this pipe, where peers have names. Returns from whom it took the name: to that

@@ -20,8 +20,9 @@ use super::outlet::Outlet;
 use super::{Departure, NameTaken, Pattern, PeerId};
 use crate::identity::Identity;
 use crate::message::Message;
+use crate::options::Options;
 use crate::peer_handle::Peer;
-use crate::pipe::sync::{Arc, AtomicUsize, Mutex, Ordering};
+use crate::pipe::sync::{Arc, AtomicBool, AtomicUsize, Mutex, Ordering};
 use crate::pipe::wake::Ticket;
 use crate::pipe::{Pipe, PushError};
 use crate::wire::batch::Batch;
@@ -31,7 +32,9 @@ use crate::wire::batch::Batch;
 pub(crate) struct Routes {
     inbox: Arc<FairQueue>,
     /// Whether a newcomer takes its name from the peer that holds it.
-    handover: bool,
+    handover: AtomicBool,
+    /// Whether what cannot be sent is dropped.
+    drop_unroutable: AtomicBool,
     state: Mutex<State>,
     /// Messages that were dropped because nobody has the name.
     unroutable: AtomicUsize,
@@ -76,18 +79,25 @@ pub(crate) struct Place {
 }
 
 impl Routes {
-    pub(crate) fn new(handover: bool) -> Arc<Self> {
+    pub(crate) fn new(options: &Options) -> Arc<Self> {
         // Where the numbers begin says nothing about how many peers there have been.
         let seed = RandomState::new().hash_one(()) as u32;
         Arc::new(Self {
             inbox: Arc::default(),
-            handover,
+            handover: AtomicBool::new(options.handover),
+            drop_unroutable: AtomicBool::new(options.drop_unroutable),
             state: Mutex::new(State {
                 made_up: seed,
                 ..State::default()
             }),
             unroutable: AtomicUsize::new(0),
         })
+    }
+
+    /// Whether what cannot be sent is dropped instead of being given back.
+    #[inline]
+    pub(crate) fn drops_unroutable(&self) -> bool {
+        self.drop_unroutable.load(Ordering::Relaxed)
     }
 
     /// Gives the message to the peer of this name.
@@ -308,6 +318,12 @@ impl Holder {
 }
 
 impl Pattern for Routes {
+    fn adopt(&self, options: &Options) {
+        self.handover.store(options.handover, Ordering::Relaxed);
+        let drops = options.drop_unroutable;
+        self.drop_unroutable.store(drops, Ordering::Relaxed);
+    }
+
     /// RFC 28: the peer's own name if it has one that is free, else one that is made up.
     fn welcome(
         &self,
@@ -330,7 +346,9 @@ impl Pattern for Routes {
             Err(_) => state.make_up(),
         };
         let displaced = match state.holder(&name) {
-            Some(holder) if holder.chosen || !self.handover => return Err(NameTaken(name)),
+            Some(holder) if holder.chosen || !self.handover.load(Ordering::Relaxed) => {
+                return Err(NameTaken(name));
+            }
             holder => holder.map(|holder| holder.id),
         };
         let former = state.give(name.clone(), id, pipe, false);

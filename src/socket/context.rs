@@ -1,11 +1,12 @@
 //! [`Context`]: a namespace for inproc names.
 
-#[cfg(feature = "inproc")]
-use std::sync::Arc;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock, Weak};
 
+use super::core::Core;
+use super::stats::CloseReport;
 #[cfg(feature = "inproc")]
 use crate::peer::link::Names;
+use crate::pipe::sync::Mutex;
 
 /// The namespace in which `inproc://` names are looked up.
 ///
@@ -34,6 +35,8 @@ pub struct Context {
     /// Without inproc there is nothing to keep apart.
     #[cfg(not(feature = "inproc"))]
     _names: (),
+    /// Those that have been made in it, some of which may be gone.
+    sockets: Arc<Mutex<Vec<Weak<Core>>>>,
 }
 
 impl Context {
@@ -46,6 +49,56 @@ impl Context {
     pub fn global() -> Self {
         static GLOBAL: OnceLock<Context> = OnceLock::new();
         GLOBAL.get_or_init(Self::new).clone()
+    }
+
+    /// Closes every socket that has been made in this context, as its `close` would, and waits
+    /// until all of them have ended: each sends what it has queued, for as long as its own linger
+    /// allows. The report is that of all together. A socket that is made later is not concerned:
+    /// a context can be used again. libzmq: `zmq_ctx_term`.
+    ///
+    /// At the end of `main`, `Context::global().shutdown().await` is for programs whose sockets lie
+    /// in many places.
+    ///
+    /// *Cancel safety*: the sockets go on closing when the future is dropped.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use wirelark::{Context, PullSocket, PushSocket};
+    ///
+    /// let context = Context::new();
+    /// let pull = PullSocket::builder().context(&context).build();
+    /// let push = PushSocket::builder().context(&context).build();
+    /// pull.bind("inproc://jobs").await?;
+    /// push.connect("inproc://jobs")?;
+    ///
+    /// let waiting = tokio::spawn(async move { pull.recv().await });
+    /// context.shutdown().await;
+    /// assert!(waiting.await?.is_err()); // the socket is closed
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn shutdown(&self) -> CloseReport {
+        let sockets: Vec<Arc<Core>> = {
+            let sockets = self.sockets.lock();
+            sockets.iter().filter_map(Weak::upgrade).collect()
+        };
+        sockets.iter().for_each(Core::begin_close);
+        let mut unsent = 0_u64;
+        for socket in sockets {
+            unsent = unsent.saturating_add(socket.close().await.unsent);
+        }
+        CloseReport { unsent }
+    }
+
+    /// Notes a socket that has been made in it.
+    pub(super) fn register(&self, core: &Arc<Core>) {
+        let mut sockets = self.sockets.lock();
+        // Only before it would grow: that costs nothing on the average.
+        if sockets.len() == sockets.capacity() {
+            sockets.retain(|socket| socket.strong_count() > 0);
+        }
+        sockets.push(Arc::downgrade(core));
     }
 
     #[cfg(feature = "inproc")]

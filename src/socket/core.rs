@@ -26,10 +26,6 @@ pub(crate) struct Core {
     /// Changed as a whole, so that nobody sees half a change.
     options: Mutex<Arc<Options>>,
     pub(super) socket_type: SocketType,
-    #[cfg_attr(
-        not(feature = "inproc"),
-        expect(dead_code, reason = "only inproc has names")
-    )]
     pub(super) context: Context,
     pub(super) pattern: Arc<dyn Pattern>,
     pub(super) events: EventHub,
@@ -70,7 +66,7 @@ impl Core {
         context: Context,
         pattern: Arc<dyn Pattern>,
     ) -> Arc<Self> {
-        Arc::new(Self {
+        let core = Arc::new(Self {
             options: Mutex::new(Arc::new(options)),
             socket_type,
             context,
@@ -82,12 +78,16 @@ impl Core {
             report: watch::Sender::new(None),
             next_peer: AtomicU64::new(0),
             unsent: AtomicU64::new(0),
-        })
+        });
+        core.context.register(&core);
+        core
     }
 
     /// Changes options. What reads them later sees all of the change.
     pub(super) fn change_options(&self, change: impl FnOnce(&mut Options)) {
-        change(Arc::make_mut(&mut self.options.lock()));
+        let mut options = self.options.lock();
+        change(Arc::make_mut(&mut options));
+        self.pattern.adopt(&options);
     }
 
     /// Ends the connection to one peer, for the given reason.

@@ -9,7 +9,7 @@ use tokio::sync::watch;
 
 use super::attached::{Attached, Kind};
 use super::closing::Closing;
-use super::core::{Core, count_sent};
+use super::core::{Core, State, count_sent};
 use super::stats::CloseReport;
 use crate::endpoint::Endpoint;
 use crate::error::BindError;
@@ -428,8 +428,12 @@ impl Core {
         let dropped = self.pattern.detach(standing.id, departure) as u64;
         let mut state = self.state.lock();
         count_sent(&mut state.totals, passed);
-        state.totals.dropped = state.totals.dropped.saturating_add(dropped);
-        if state.closing {
+        let State {
+            totals, closing, ..
+        } = &mut *state;
+        totals.dropped = totals.dropped.saturating_add(dropped);
+        totals.drops.departed = totals.drops.departed.saturating_add(dropped);
+        if *closing {
             self.unsent.fetch_add(dropped, Ordering::Relaxed);
         }
     }

@@ -5,7 +5,7 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::builder::{Build, Identified, QueuesAhead, Receives, Sends};
+use super::builder::{Build, Identified, Probes, QueuesAhead, Receives, Routes, Sends};
 use super::core::Core;
 use crate::identity::Identity;
 use crate::options::{Capacity, Heartbeat, Interface, KeepAlive, Options, ReconnectStop};
@@ -25,6 +25,7 @@ use crate::peer::{Hub, Newcomer, Standing};
 ///   from then on, by endpoints old and new. For a listener, what the kernel is told before it
 ///   listens counts from the next bind on: `backlog`, `ipc_mode`, `recv_buffer`, `send_buffer`,
 ///   `interface`, `ipv6`.
+/// - `handover` and `drop_unroutable`: at once.
 /// - `immediate`: for endpoints that are connected to from then on.
 /// - Everything else: for every connection that is made from then on, those included that a
 ///   listener takes and those that are made again. (libzmq applies a change only to later
@@ -194,6 +195,20 @@ impl<S: Receives> SocketOptions<'_, S> {
 impl<S: QueuesAhead> SocketOptions<'_, S> {
     options! {
         immediate, set_immediate: bool as bool => immediate;
+    }
+}
+
+impl<S: Probes> SocketOptions<'_, S> {
+    options! {
+        probe, set_probe: bool as bool => probe;
+    }
+}
+
+/// For names that are claimed, and for messages that are sent, from then on.
+impl<S: Routes> SocketOptions<'_, S> {
+    options! {
+        handover, set_handover: bool as bool => handover;
+        drop_unroutable, set_drop_unroutable: bool as bool => drop_unroutable;
     }
 }
 

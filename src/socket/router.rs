@@ -66,7 +66,6 @@ pub struct RouterSocket {
 #[derive(Debug)]
 struct Desk {
     law: Arc<routes::Routes>,
-    drop_unroutable: bool,
     sending: Pace,
     receiving: Pace,
 }
@@ -213,7 +212,7 @@ impl RouterSocket {
 impl Desk {
     fn try_send(&self, peer: &Identity, message: &Message) -> Sent {
         match self.law.try_send(peer, message) {
-            Sent::Full | Sent::Unroutable if self.drop_unroutable => {
+            Sent::Full | Sent::Unroutable if self.law.drops_unroutable() => {
                 self.law.drop_for(peer);
                 Sent::ToPeer
             }
@@ -238,7 +237,7 @@ impl Future for SendTo<'_> {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Sent> {
         let this = &mut *self;
         ready!(this.desk.sending.poll(cx));
-        if this.desk.drop_unroutable {
+        if this.desk.law.drops_unroutable() {
             return Poll::Ready(this.desk.try_send(this.peer, this.message));
         }
         let law = &this.desk.law;
@@ -329,13 +328,11 @@ impl Routes for RouterSocket {}
 
 impl Build for RouterSocket {
     fn build(parts: Parts) -> Self {
-        let drop_unroutable = parts.options.drop_unroutable;
-        let law = routes::Routes::new(parts.options.handover);
+        let law = routes::Routes::new(&parts.options);
         let pattern = Arc::clone(&law);
         let core = Core::new(parts.options, SocketType::Router, parts.context, pattern);
         let desk = Desk {
             law,
-            drop_unroutable,
             sending: Pace::default(),
             receiving: Pace::default(),
         };

@@ -414,3 +414,32 @@ fn a_socket_outlives_the_runtime_that_it_was_first_used_in() {
         assert_eq!(soon(pull.recv()).await.unwrap().text(), "x");
     });
 }
+
+/// A context ends all of its sockets, whoever has them, and says what was left in all of them.
+#[tokio::test]
+async fn a_context_closes_its_sockets() {
+    let (context, other) = (wirelark::Context::new(), wirelark::Context::new());
+    let lost = |context| {
+        PushSocket::builder()
+            .context(context)
+            .linger(Duration::ZERO)
+            .build()
+    };
+    let (one, two, stranger) = (lost(&context), lost(&context), lost(&other));
+    for push in [&one, &two, &stranger] {
+        push.connect(Transport::Tcp.somewhere()).unwrap();
+        push.try_send("nobody comes for it").unwrap();
+    }
+    let pull = PullSocket::builder().context(&context).build();
+    let waiting = tokio::spawn(async move { pull.recv().await });
+    tokio::task::yield_now().await;
+    assert_eq!(soon(context.shutdown()).await.unsent, 2);
+    assert_matches!(soon(waiting).await.unwrap(), Err(RecvError::Closed));
+    assert_matches!(one.try_send("x"), Err(TrySendError::Closed(_)));
+    stranger.try_send("still open").unwrap();
+    // What is made later is as open as ever, and those that are gone cost nothing.
+    let later = PullSocket::builder().context(&context).build();
+    later.bind("tcp://127.0.0.1:*").await.unwrap();
+    drop((one, two));
+    assert_eq!(soon(context.shutdown()).await.unsent, 0);
+}

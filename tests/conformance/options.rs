@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use wirelark::{Event, Identity, PullSocket, PushSocket, ReconnectStop, ReqSocket};
+use wirelark::{Event, Identity, PullSocket, PushSocket, ReconnectStop, ReqSocket, RouterSocket};
 
 use crate::kit::raw::RawPeer;
 use crate::kit::{frames, soon, until, wait_for};
@@ -224,4 +224,35 @@ async fn the_builder_and_the_socket_agree() {
         (7, 8, 9)
     );
     assert_eq!((options.ipv6(), options.keep_alive()), (false, None));
+}
+
+/// What libzmq lets a program change under way at a ROUTER, at once.
+#[tokio::test]
+async fn a_living_router_changes_its_ways() {
+    let router = RouterSocket::new();
+    let nobody = Identity::new("nobody").unwrap();
+    router.try_send_to(&nobody, "x").unwrap_err();
+    router.options().set_drop_unroutable(true);
+    router.try_send_to(&nobody, "x").unwrap();
+    router.options().set_drop_unroutable(false);
+    router.try_send_to(&nobody, "x").unwrap_err();
+
+    let mut events = router.events();
+    let endpoint = router.bind("tcp://127.0.0.1:*").await.unwrap();
+    let named = async || {
+        let mut peer = RawPeer::connect(&endpoint).await;
+        peer.greet().await;
+        let properties = [("Socket-Type", "DEALER"), ("Identity", "me")];
+        peer.send(frames::ready(&properties)).await;
+        assert!(peer.frame().await.is("READY"));
+        peer
+    };
+    let mut first = named().await;
+    wait_for(&mut events, |event| matches!(event, Event::Ready { .. })).await;
+    named().await.expect_eof().await;
+    router.options().set_handover(true);
+    router.options().set_probe(true);
+    let mut second = named().await;
+    first.expect_eof().await;
+    assert_eq!(second.message().await, [b""]);
 }

@@ -105,6 +105,18 @@ impl Peer {
         self.order(&format!("wait DISCONNECTED {count}")).await;
     }
 
+    /// Stops the peer in whatever it is doing: its connections stand, and nothing comes from it.
+    pub(crate) async fn freeze(&self) {
+        let id = self.child.id().expect("the peer is running");
+        let stopped = within(
+            Command::new("kill")
+                .args(["-STOP", &id.to_string()])
+                .status(),
+        )
+        .await;
+        assert!(stopped.expect("there is a kill").success());
+    }
+
     /// Kills the peer without a farewell and waits until it is gone.
     pub(crate) async fn kill(mut self) {
         within(self.child.kill())
