@@ -294,7 +294,7 @@ fn a_pipe_changes_its_consumer_without_a_loss() {
         let producer = thread::spawn(move || assert!(read_some(&producer)));
         let early = matches!(old.try_next(pop), Next::Message(..));
         pipe.leave();
-        new.attach(SECOND, Arc::clone(&pipe));
+        new.attach(SECOND, &Peer::somebody(), Arc::clone(&pipe));
         assert_eq!(old.try_next(pop), Next::Empty);
         if !early {
             assert!(receive(&new).is_some());
