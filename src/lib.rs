@@ -35,15 +35,16 @@
 //! |---|---|---|
 //! | to ask, and have the answer | [`ReqSocket`] | [`RepSocket`], [`RouterSocket`] |
 //! | to answer | [`RepSocket`] | [`ReqSocket`], [`DealerSocket`] |
-//! | to tell everybody who is interested | [`PubSocket`] | [`SubSocket`], XSUB |
-//! | to hear what you are interested in | [`SubSocket`] | [`PubSocket`], XPUB |
+//! | to tell everybody who is interested | [`PubSocket`] | [`SubSocket`], [`XSubSocket`] |
+//! | to hear what you are interested in | [`SubSocket`] | [`PubSocket`], [`XPubSocket`] |
+//! | to publish, and to see or decide who subscribes | [`XPubSocket`] | [`SubSocket`], [`XSubSocket`] |
+//! | to subscribe for others, or to answer publishers | [`XSubSocket`] | [`PubSocket`], [`XPubSocket`] |
 //! | to deal out work | [`PushSocket`] | [`PullSocket`] |
 //! | to have many questions open, or to work for a broker | [`DealerSocket`] | [`RouterSocket`], [`RepSocket`], [`DealerSocket`] |
 //! | to answer when and whom you like: a server, a broker | [`RouterSocket`] | [`DealerSocket`], [`ReqSocket`], [`RouterSocket`] |
 //! | to take work, or to collect results | [`PullSocket`] | [`PushSocket`] |
 //!
-//! Types in capitals only exist in other implementations so far. A verb that a pattern does not
-//! have is not there: a [`PullSocket`] cannot send.
+//! A verb that a pattern does not have is not there: a [`PullSocket`] cannot send.
 //!
 //! # First steps
 //!
@@ -167,7 +168,8 @@ pub mod coming_from_libzmq {}
 /// Which socket types have which options: the bounds in [`SocketBuilder`]'s methods.
 pub mod kind {
     pub use crate::socket::builder::{
-        Build, Identified, Probes, QueuesAhead, Receives, Routes, Sends, Subscribes,
+        Build, Identified, Matches, Probes, Publishes, QueuesAhead, Receives, Routes, Sends,
+        SpeaksUpstream, Subscribes,
     };
 }
 
@@ -175,8 +177,8 @@ pub use endpoint::{
     Endpoint, EndpointError, EndpointProblem, InprocEndpoint, IpcEndpoint, PeerAddress, TcpEndpoint,
 };
 pub use error::{
-    BindError, Closed, ConnectError, RecvError, ReplyError, RequestError, SendError, SendToError,
-    TryRecvError, TrySendError, TrySendToError, UnknownEndpoint,
+    AcceptError, BindError, Closed, ConnectError, RecvError, ReplyError, RequestError, SendError,
+    SendToError, SubscriberSendError, TryRecvError, TrySendError, TrySendToError, UnknownEndpoint,
 };
 pub use event::{DisconnectReason, Event};
 pub use fault::{Incompatible, PeerFault, ProtocolError};
@@ -189,7 +191,8 @@ pub use socket::context::Context;
 pub use socket::dealer::DealerSocket;
 pub use socket::events::Events;
 pub use socket::live::SocketOptions;
-pub use socket::pub_sub::{PubSocket, PublishSink, SubSocket};
+pub use socket::outlet::PublishSink;
+pub use socket::pub_sub::{PubSocket, SubSocket};
 pub use socket::push_pull::{PullSocket, PushSocket};
 pub use socket::recv::MessageStream;
 pub use socket::rep::{RepSocket, Reply, Request};
@@ -197,6 +200,10 @@ pub use socket::req::ReqSocket;
 pub use socket::router::{RouterSocket, RouterStream};
 pub use socket::send::{MessageSink, SendPermit};
 pub use socket::stats::{CloseReport, Drops, Flow, PeerStats, SocketStats};
+pub use socket::xpub::{
+    CancelRequest, SubscribeRequest, SubscriberMessage, SubscriberStream, XPubSocket,
+};
+pub use socket::xsub::XSubSocket;
 pub use socket_type::{SocketType, UnknownSocketType};
 pub use transport::OwnListener;
 

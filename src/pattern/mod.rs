@@ -7,8 +7,10 @@
 //! |---|---|---|
 //! | PUSH | [`round_robin`] | – |
 //! | PULL | – | [`fair_queue`] |
-//! | PUB | [`fan_out`] | subscriptions only |
+//! | PUB | [`fan_out`] to its [`audience`], the [`subscribers`] | subscriptions only |
 //! | SUB | subscriptions only ([`interest`]) | [`fair_queue`] with a filter |
+//! | XPUB | as PUB | subscriptions and messages, as [`notices`] |
+//! | XSUB | to all: subscriptions and messages ([`interest`]) | [`fair_queue`] |
 //! | REQ | [`round_robin`] | [`fair_queue`], from the peer that was asked ([`requests`]) |
 //! | REP | the peer that asked | [`fair_queue`] with an [`envelope`] ([`replies`]) |
 //! | DEALER | [`round_robin`] | [`fair_queue`] |
@@ -17,6 +19,7 @@
 //! Lock order: the pattern's state, then its line, or one pipe. Nothing is called under a line's
 //! lock, and a pipe's signals arrive with no pipe locked.
 
+pub(crate) mod audience;
 mod departed;
 pub(crate) mod envelope;
 pub(crate) mod fair_queue;
@@ -25,12 +28,14 @@ pub(crate) mod interest;
 mod line;
 #[cfg(all(test, pipe_loom))]
 mod loom;
+pub(crate) mod notices;
 mod outlet;
 pub(crate) mod replies;
 pub(crate) mod requests;
 pub(crate) mod round_robin;
 pub(crate) mod routes;
 mod slots;
+pub(crate) mod subscribers;
 #[cfg(all(test, not(pipe_loom)))]
 mod tests;
 mod trie;
@@ -74,6 +79,18 @@ impl Departure {
     /// How many messages would have to go elsewhere.
     pub(crate) fn unwritten_messages(&self) -> usize {
         self.unwritten.iter().map(Batch::messages).sum()
+    }
+
+    /// Likewise, where commands among them need not go anywhere.
+    pub(crate) fn unwritten_without_commands(self) -> usize {
+        let mut messages = 0;
+        for mut batch in self.unwritten {
+            while let Some(first) = batch.peek() {
+                messages += usize::from(!first.command);
+                batch.skip();
+            }
+        }
+        messages
     }
 }
 

@@ -24,6 +24,7 @@ use crate::transport::{ReadHalf, Stream, WriteHalf};
 use crate::wire::batch::Batch;
 use crate::wire::connection::{Connection, Incoming, Limits, Local, PeerInfo, Room};
 use crate::wire::heartbeat;
+use crate::wire::subscription::TOPIC_MAX;
 use crate::wire::transmit::{SLICES_MAX, Transmit};
 
 /// How a session ended, for whoever may start the next one.
@@ -42,9 +43,6 @@ pub(crate) struct Place {
     pub(crate) local_address: Option<SocketAddr>,
     pub(crate) standing: Option<Standing>,
 }
-
-/// The longest subscription that a publisher accepts, in bytes. Longer prefixes are no topics.
-pub(crate) const TOPIC_MAX: usize = 4 * 1024;
 
 /// Drives a connection until it ends. `ready` is called when its handshake is complete.
 ///

@@ -331,7 +331,7 @@ fn release_from(mut state: MutexGuard<'_, State>, load: Load) {
     perform(wake);
 }
 
-fn perform(wake: Option<wake::Wake>) {
+pub(crate) fn perform(wake: Option<wake::Wake>) {
     if let Some(wake) = wake {
         wake.perform();
     }

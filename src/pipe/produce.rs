@@ -97,30 +97,31 @@ impl Pipe {
         perform(ask);
     }
 
+    /// Whether one more message would be accepted. A producer that met a full pipe is told when half
+    /// of it has drained.
+    pub(crate) fn check_room(&self) -> Result<(), PushError> {
+        self.state.lock().check_room()
+    }
+
     /// Appends copies of already encoded messages; their large bodies are shared. A full pipe
-    /// counts them as dropped.
-    pub(crate) fn push_encoded(&self, encoded: &Batch) -> Result<(), PushError> {
+    /// counts them as dropped. The wake-up is for the caller to perform.
+    pub(crate) fn push_encoded(&self, encoded: &Batch) -> Result<Option<Wake>, PushError> {
         let mut state = self.state.lock();
         if let Err(error) = state.check_room() {
             state.passed.dropped = state.passed.dropped.saturating_add(1);
             return Err(error);
         }
-        let wake = state.append(|batch| batch.append(encoded));
-        drop(state);
-        perform(wake);
-        Ok(())
+        Ok(state.append(|batch| batch.append(encoded)))
     }
 
     /// Lets `put` append commands regardless of any bound: control traffic is never held back by
-    /// data.
-    pub(crate) fn push_control(&self, put: impl FnOnce(&mut Batch)) {
+    /// data. The wake-up is for the caller to perform.
+    pub(crate) fn push_control(&self, put: impl FnOnce(&mut Batch)) -> Option<Wake> {
         let mut state = self.state.lock();
         if state.closed.is_some() {
-            return;
+            return None;
         }
-        let wake = state.append(put);
-        drop(state);
-        perform(wake);
+        state.append(put)
     }
 
     /// Hands over a chunk that was read from a connection. The session has asked for the room

@@ -171,7 +171,7 @@ fn step(
             let message = model.message(size);
             let result = match op {
                 Op::Push(_) => pipe.push(&[], &message),
-                _ => pipe.push_encoded(&encode(&[message])),
+                _ => pipe.push_encoded(&encode(&[message])).map(perform),
             };
             prop_assert_eq!(name(result), expected);
             if expected.is_ok() {
@@ -188,9 +188,9 @@ fn step(
             };
             let messages: Vec<_> = (0..count).map(|_| model.message(size)).collect();
             if matches!(op, Op::Control) {
-                pipe.push_control(|batch| {
+                perform(pipe.push_control(|batch| {
                     batch.push(&[], &messages[0], 256);
-                });
+                }));
             } else {
                 prop_assert_eq!(
                     pipe.push_chunk(encode(&messages)).is_ok(),

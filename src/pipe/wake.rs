@@ -58,7 +58,7 @@ impl fmt::Debug for Notify {
 
 /// A wake-up that is due, to be performed once the pipe is unlocked.
 #[must_use = "somebody waits for this wake-up"]
-pub(super) enum Wake {
+pub(crate) enum Wake {
     Task(Waker),
     Listener(Arc<dyn Listener>, Token, Signal),
     /// A connection at rest, which the sender writes to instead of waking its session.
@@ -87,7 +87,7 @@ pub(crate) struct Due {
 }
 
 impl Due {
-    pub(super) fn add(&mut self, wake: Option<Wake>) {
+    pub(crate) fn add(&mut self, wake: Option<Wake>) {
         if let Some(previous) = wake.and_then(|wake| self.first.replace(wake)) {
             self.rest.push(previous);
         }

@@ -1,8 +1,11 @@
 //! [`SocketBuilder`]: the options of a socket, only those that its type has.
 
+mod publish;
 mod routing;
 mod transport;
 
+pub(super) use publish::PublishOptions;
+pub use publish::{Matches, Publishes, SpeaksUpstream};
 pub use routing::{Probes, Routes};
 
 use std::fmt;
@@ -39,6 +42,7 @@ pub struct SocketBuilder<S> {
     options: Options,
     context: Option<Context>,
     subscriptions: Vec<Bytes>,
+    publish: PublishOptions,
     socket: PhantomData<fn() -> S>,
 }
 
@@ -78,6 +82,7 @@ pub struct Parts {
     pub(super) options: Options,
     pub(super) context: Context,
     pub(super) subscriptions: Vec<Bytes>,
+    pub(super) publish: PublishOptions,
 }
 
 pub(super) mod sealed {
@@ -93,6 +98,7 @@ impl<S: Build> SocketBuilder<S> {
             options: Options::default(),
             context: None,
             subscriptions,
+            publish: PublishOptions::default(),
             socket: PhantomData,
         }
     }
@@ -103,6 +109,7 @@ impl<S: Build> SocketBuilder<S> {
             options: self.options,
             context: self.context.unwrap_or_else(Context::global),
             subscriptions: self.subscriptions,
+            publish: self.publish,
         })
     }
 

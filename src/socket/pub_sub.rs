@@ -1,24 +1,19 @@
 //! PUB and SUB: publish and subscribe by prefix. RFC 29.
 
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, ready};
 
-use futures::Sink;
-
-use super::builder::{Build, Parts, Receives, Sends, Subscribes, sealed};
+use super::builder::{Build, Matches, Parts, Publishes, Receives, Sends, Subscribes, sealed};
 use super::core::Core;
 use super::handle::{Handle, common_methods};
-use super::pace::Pace;
+use super::outlet::{Outlet, Publish, publishing_methods};
 use super::recv::{Inbox, receiving_methods};
 use crate::error::{Closed, SendError};
 use crate::message::Message;
-use crate::pattern::fan_out::FanOut;
+use crate::pattern::audience::{Sent, To};
 use crate::pattern::interest::Interest;
 use crate::pattern::{Departure, Pattern, PeerId};
 use crate::peer_handle::Peer;
 use crate::pipe::Pipe;
-use crate::pipe::wake::Ticket;
 use crate::socket_type::SocketType;
 
 /// Publishes messages to every SUB peer that has subscribed to a prefix of their first frame
@@ -52,12 +47,6 @@ pub struct PubSocket {
     outlet: Arc<Outlet>,
 }
 
-#[derive(Debug, Default)]
-struct Outlet {
-    fan_out: Arc<FanOut>,
-    pace: Pace,
-}
-
 common_methods!(PubSocket);
 
 impl PubSocket {
@@ -72,11 +61,9 @@ impl PubSocket {
     /// *Errors*: [`SendError::Closed`] gives the message back.
     pub async fn send(&self, message: impl Into<Message>) -> Result<(), SendError> {
         let message = message.into();
-        std::future::poll_fn(|cx| self.outlet.pace.poll(cx)).await;
-        if self.outlet.fan_out.send(&message) {
-            Ok(())
-        } else {
-            Err(SendError::Closed(message))
+        match self.outlet.send(To::Everybody, &message).await {
+            Sent::Closed => Err(SendError::Closed(message)),
+            _ => Ok(()),
         }
     }
 
@@ -85,144 +72,29 @@ impl PubSocket {
     /// *Errors*: [`SendError::Closed`] gives the message back. It is never full.
     pub fn try_send(&self, message: impl Into<Message>) -> Result<(), SendError> {
         let message = message.into();
-        if self.outlet.fan_out.send(&message) {
-            Ok(())
-        } else {
-            Err(SendError::Closed(message))
-        }
-    }
-
-    /// Waits until a message whose first frame is `prefix` would go to at least `count`
-    /// subscribers: their connections are up and their subscriptions have arrived.
-    ///
-    /// *Cancel safety*: a dropped future changes nothing.
-    ///
-    /// *Errors*: the socket is closed.
-    pub async fn wait_for_subscribers(
-        &self,
-        prefix: impl AsRef<[u8]>,
-        count: usize,
-    ) -> Result<(), Closed> {
-        let prefix = prefix.as_ref();
-        let wait = Gather {
-            outlet: &self.outlet,
-            ticket: Ticket::default(),
-            prefix,
-            count,
-        };
-        if wait.await { Ok(()) } else { Err(Closed) }
-    }
-
-    /// How many distinct prefixes have at least one subscriber. libzmq: `ZMQ_TOPICS_COUNT`.
-    pub fn topics(&self) -> usize {
-        self.outlet.fan_out.topics()
-    }
-
-    /// The socket as a [`Sink`], which is always ready.
-    pub fn sink(&self) -> PublishSink {
-        PublishSink {
-            outlet: Arc::clone(&self.outlet),
-            _handle: self.handle.clone(),
+        match self.outlet.fan_out.try_send(To::Everybody, &message) {
+            Sent::Closed => Err(SendError::Closed(message)),
+            _ => Ok(()),
         }
     }
 }
 
-/// Waits for subscribers; `false` when the socket is closed.
-#[derive(Debug)]
-struct Gather<'a> {
-    outlet: &'a Outlet,
-    ticket: Ticket,
-    prefix: &'a [u8],
-    count: usize,
-}
-
-impl Future for Gather<'_> {
-    type Output = bool;
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<bool> {
-        let this = &mut *self;
-        this.outlet
-            .fan_out
-            .poll_subscribers(cx, &mut this.ticket, this.prefix, this.count)
-    }
-}
-
-impl Drop for Gather<'_> {
-    fn drop(&mut self) {
-        self.outlet.fan_out.leave(&mut self.ticket);
-    }
-}
-
-/// A publishing socket as a [`Sink`], got from its `sink` method.
-#[derive(Debug)]
-pub struct PublishSink {
-    outlet: Arc<Outlet>,
-    /// Keeps the socket open.
-    _handle: Handle,
-}
-
-impl<M: Into<Message>> Sink<M> for PublishSink {
-    type Error = Closed;
-
-    fn poll_ready(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Closed>> {
-        ready!(self.outlet.pace.poll(cx));
-        Poll::Ready(Ok(()))
-    }
-
-    fn start_send(self: Pin<&mut Self>, message: M) -> Result<(), Closed> {
-        if self.outlet.fan_out.send(&message.into()) {
-            Ok(())
-        } else {
-            Err(Closed)
-        }
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Result<(), Closed>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn poll_close(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Result<(), Closed>> {
-        Poll::Ready(Ok(()))
-    }
-}
+publishing_methods!(PubSocket);
 
 impl sealed::Sealed for PubSocket {}
 impl Sends for PubSocket {}
+impl Publishes for PubSocket {}
+impl Matches for PubSocket {}
 
 impl Build for PubSocket {
     fn build(parts: Parts) -> Self {
-        let outlet = Arc::new(Outlet::default());
+        let outlet = Outlet::new(parts.publish.policy);
         let pattern = Arc::new(Publish(Arc::clone(&outlet.fan_out)));
         let core = Core::new(parts.options, SocketType::Pub, parts.context, pattern);
         Self {
             handle: Handle::new(core),
             outlet,
         }
-    }
-}
-
-#[derive(Debug)]
-struct Publish(Arc<FanOut>);
-
-impl Pattern for Publish {
-    fn attach_outbound(&self, id: PeerId, pipe: &Arc<Pipe>) {
-        self.0.attach_outbound(id, pipe);
-    }
-
-    fn attach_inbound(&self, id: PeerId, _: &Peer, pipe: &Arc<Pipe>) {
-        self.0.attach_inbound(id, pipe);
-    }
-
-    fn detach(&self, id: PeerId, departure: Departure) -> usize {
-        self.0.detach(id);
-        departure.unwritten_messages()
-    }
-
-    fn forget(&self, _: PeerId) {}
-
-    fn close(&self) -> usize {
-        self.0.close();
-        0
     }
 }
 
@@ -236,6 +108,7 @@ impl Pattern for Publish {
 pub struct SubSocket {
     handle: Handle,
     inbox: Arc<Inbox>,
+    interest: Arc<Interest>,
 }
 
 common_methods!(SubSocket);
@@ -247,9 +120,7 @@ impl SubSocket {
     ///
     /// *Errors*: the socket is closed.
     pub fn subscribe(&self, prefix: impl AsRef<[u8]>) -> Result<(), Closed> {
-        let interest = self.interest()?;
-        interest.subscribe(prefix.as_ref());
-        Ok(())
+        subscribe(&self.handle, &self.interest, prefix.as_ref())
     }
 
     /// Takes one subscription back. With the last one of its prefix, messages stop at once, also
@@ -257,17 +128,35 @@ impl SubSocket {
     ///
     /// *Errors*: the socket is closed.
     pub fn unsubscribe(&self, prefix: impl AsRef<[u8]>) -> Result<(), Closed> {
-        let interest = self.interest()?;
-        interest.unsubscribe(prefix.as_ref());
-        Ok(())
+        unsubscribe(&self.handle, &self.interest, prefix.as_ref())
     }
 
-    fn interest(&self) -> Result<&Interest, Closed> {
-        if self.handle.core().is_closing() {
-            return Err(Closed);
-        }
-        self.inbox.interest.as_ref().ok_or(Closed)
+    /// How many distinct prefixes are subscribed to. libzmq: `ZMQ_TOPICS_COUNT`.
+    pub fn topics(&self) -> usize {
+        self.interest.topics()
     }
+}
+
+/// For SUB and XSUB.
+pub(super) fn subscribe(handle: &Handle, interest: &Interest, prefix: &[u8]) -> Result<(), Closed> {
+    if handle.core().is_closing() {
+        return Err(Closed);
+    }
+    interest.subscribe(prefix);
+    Ok(())
+}
+
+/// For SUB and XSUB.
+pub(super) fn unsubscribe(
+    handle: &Handle,
+    interest: &Interest,
+    prefix: &[u8],
+) -> Result<(), Closed> {
+    if handle.core().is_closing() {
+        return Err(Closed);
+    }
+    interest.unsubscribe(prefix);
+    Ok(())
 }
 
 receiving_methods!(
@@ -278,56 +167,64 @@ receiving_methods!(
 impl sealed::Sealed for SubSocket {}
 impl Receives for SubSocket {}
 impl Subscribes for SubSocket {}
+impl Matches for SubSocket {}
 
 impl Build for SubSocket {
     fn build(parts: Parts) -> Self {
-        let inbox = Arc::new(Inbox::filtered());
-        if let Some(interest) = &inbox.interest {
-            parts
-                .subscriptions
-                .iter()
-                .for_each(|prefix| interest.subscribe(prefix));
-        }
-        let pattern = Arc::new(Subscribe(Arc::clone(&inbox)));
+        let interest = interest(&parts);
+        let inbox = Arc::new(Inbox::filtered(Arc::clone(&interest)));
+        let pattern = Arc::new(Subscribe {
+            inbox: Arc::clone(&inbox),
+            interest: Arc::clone(&interest),
+        });
         let core = Core::new(parts.options, SocketType::Sub, parts.context, pattern);
         Self {
             handle: Handle::new(core),
             inbox,
+            interest,
         }
     }
 }
 
+/// What a SUB or XSUB that is being built wants to hear.
+pub(super) fn interest(parts: &Parts) -> Arc<Interest> {
+    let interest = Interest::new(parts.publish.taste);
+    for prefix in &parts.subscriptions {
+        interest.subscribe(prefix);
+    }
+    Arc::new(interest)
+}
+
+/// How the laws of SUB and XSUB are told of peers.
 #[derive(Debug)]
-struct Subscribe(Arc<Inbox>);
+pub(super) struct Subscribe {
+    pub(super) inbox: Arc<Inbox>,
+    pub(super) interest: Arc<Interest>,
+}
 
 impl Pattern for Subscribe {
     fn attach_outbound(&self, id: PeerId, pipe: &Arc<Pipe>) {
-        if let Some(interest) = &self.0.interest {
-            interest.attach(id, pipe);
-        }
+        self.interest.attach(id, pipe);
     }
 
     fn attach_inbound(&self, id: PeerId, peer: &Peer, pipe: &Arc<Pipe>) {
-        self.0.queue.attach(id, peer, Arc::clone(pipe));
+        self.inbox.queue.attach(id, peer, Arc::clone(pipe));
     }
 
-    /// What is unwritten are subscriptions: the next connection gets the whole set anew.
-    fn detach(&self, id: PeerId, _: Departure) -> usize {
-        if let Some(interest) = &self.0.interest {
-            interest.detach(id);
-        }
-        self.0.queue.sweep(id)
+    /// Of what is unwritten, subscriptions are no loss: the next connection gets the whole set anew.
+    fn detach(&self, id: PeerId, departure: Departure) -> usize {
+        self.interest.detach(id);
+        let unread = self.inbox.queue.sweep(id);
+        unread + departure.unwritten_without_commands()
     }
 
     fn forget(&self, id: PeerId) {
-        self.0.queue.forget(id);
+        self.inbox.queue.forget(id);
     }
 
     fn close(&self) -> usize {
-        if let Some(interest) = &self.0.interest {
-            interest.close();
-        }
-        self.0.queue.close();
+        self.interest.close();
+        self.inbox.queue.close();
         0
     }
 }

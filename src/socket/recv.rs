@@ -22,14 +22,14 @@ pub(super) struct Inbox {
     pub(super) queue: Arc<FairQueue>,
     /// For SUB: what it wants to hear. Publishers filter, too, but a message that was on its way
     /// when a subscription ended is dropped here.
-    pub(super) interest: Option<Interest>,
+    pub(super) interest: Option<Arc<Interest>>,
     pace: Pace,
 }
 
 impl Inbox {
-    pub(super) fn filtered() -> Self {
+    pub(super) fn filtered(interest: Arc<Interest>) -> Self {
         Self {
-            interest: Some(Interest::default()),
+            interest: Some(interest),
             ..Self::default()
         }
     }

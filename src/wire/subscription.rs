@@ -13,6 +13,9 @@ const CANCEL: &[u8] = b"CANCEL";
 /// The longest that precedes a topic in the body of a frame: the name SUBSCRIBE and its length.
 pub(super) const PREFIX_MAX: usize = 10;
 
+/// The longest subscription that a publisher accepts, in bytes. Longer prefixes are no topics.
+pub(crate) const TOPIC_MAX: usize = 4 * 1024;
+
 /// A wish to receive, or no longer to receive, what begins with `topic`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Subscription<'a> {
@@ -25,9 +28,15 @@ impl<'a> Subscription<'a> {
     /// Reads the first frame of a message in either form; `None` when it is not a subscription.
     pub(crate) fn read(first: First<'a>) -> Option<Self> {
         if first.command {
-            return Self::from_command(first.body);
+            Self::from_command(first.body)
+        } else {
+            Self::from_frame(first.body)
         }
-        let (&kind, topic) = first.body.split_first()?;
+    }
+
+    /// Reads a frame of a message.
+    fn from_frame(body: &'a [u8]) -> Option<Self> {
+        let (&kind, topic) = body.split_first()?;
         let subscribe = match kind {
             0 => false,
             1 => true,
@@ -62,6 +71,30 @@ impl<'a> Subscription<'a> {
         body.extend_from_slice(self.topic);
         Message::from(body)
     }
+}
+
+/// Takes the subscriptions out of a message that goes from a subscriber to a publisher, and returns
+/// what is left: the message of a user.
+///
+/// As in libzmq every frame may be a subscription; with `first_only` (`ZMQ_ONLY_FIRST_SUBSCRIBE`)
+/// none is unless the first one is.
+pub(crate) fn take_subscriptions(
+    message: Message,
+    first_only: bool,
+    mut each: impl FnMut(Subscription<'_>),
+) -> Option<Message> {
+    let is_one = |frame: &[u8]| Subscription::from_frame(frame).is_some();
+    if first_only && !is_one(message.first()) || !message.frames().any(is_one) {
+        return Some(message);
+    }
+    let mut rest = Vec::new();
+    for frame in message.frames() {
+        match Subscription::from_frame(frame) {
+            Some(subscription) => each(subscription),
+            None => rest.push(frame),
+        }
+    }
+    (!rest.is_empty()).then(|| Message::from(rest))
 }
 
 /// The bytes before the topic in the body of a command that has only begun to arrive.

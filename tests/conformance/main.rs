@@ -32,3 +32,5 @@ mod seeing;
 mod senders;
 mod table;
 mod water_marks;
+mod xpub;
+mod xsub;

@@ -1,9 +1,9 @@
 //! What a bad subscriber may do to a publisher.
 
-use wirelark::ProtocolError;
+use wirelark::{Message, ProtocolError, SubSocket, SubscriberMessage, XPubSocket};
 
 use crate::kit::raw::RawPeer;
-use crate::kit::{frames, soon, until};
+use crate::kit::{frames, memory, soon, until};
 use crate::scene;
 use crate::traffic::fault;
 
@@ -117,4 +117,116 @@ async fn cancellations() {
     until(|| publisher.topics() == 1).await;
     scene.goes_on().await;
     scene.unharmed().await;
+}
+
+/// Only the first frame of a message is judged by the connection; the others are judged here.
+#[tokio::test]
+async fn a_long_topic_in_a_later_frame() {
+    let publisher = XPubSocket::new();
+    let endpoint = publisher.bind("tcp://127.0.0.1:*").await.unwrap();
+    let mut events = publisher.events();
+    let good = SubSocket::builder().subscribe("good").build();
+    good.connect(&endpoint).unwrap();
+    let mut peer = RawPeer::established(&endpoint, "XSUB").await;
+    let mut bytes = frames::more("x");
+    bytes.extend(frames::long_header(0, 4_098));
+    bytes.extend([&[1], &[b't'; 4_097][..]].concat());
+    peer.send(bytes).await;
+    assert_eq!(
+        fault(&mut events, &peer.address()).await,
+        ProtocolError::TopicTooLong {
+            length: 4_097,
+            limit: 4_096
+        }
+    );
+    soon(publisher.wait_for_subscribers("good", 1))
+        .await
+        .unwrap();
+    publisher.send("good").await.unwrap();
+    assert_eq!(soon(good.recv()).await.unwrap().text(), "good");
+}
+
+/// An XPUB that nobody reads, and a peer that subscribes, cancels and talks without end: the peer
+/// is read as far as its queue goes, others are served, and nothing is lost once somebody reads.
+#[tokio::test]
+async fn a_flood_of_requests() {
+    const ROUNDS: usize = 100_000;
+    let publisher = XPubSocket::builder().recv_hwm(100).build();
+    let endpoint = publisher.bind("tcp://127.0.0.1:*").await.unwrap();
+    let mut peer = RawPeer::established(&endpoint, "XSUB").await;
+    let flood = tokio::spawn(async move {
+        let mut round = frames::command("SUBSCRIBE", "flood");
+        round.extend(frames::last("\0flood"));
+        round.extend(frames::last("talk"));
+        for _ in 0..ROUNDS / 1_000 {
+            peer.send(round.repeat(1_000)).await;
+        }
+        peer
+    });
+    until(|| {
+        let peers = publisher.peers();
+        peers
+            .first()
+            .is_some_and(|peer| peer.recv_queue.messages == 100)
+    })
+    .await;
+    let good = SubSocket::builder().subscribe("good").build();
+    good.connect(&endpoint).unwrap();
+    soon(publisher.wait_for_subscribers("good", 1))
+        .await
+        .unwrap();
+    publisher.send("good").await.unwrap();
+    assert_eq!(soon(good.recv()).await.unwrap().text(), "good");
+    let mut counts = [0; 3];
+    while counts[2] < ROUNDS {
+        match soon(publisher.recv()).await.unwrap() {
+            SubscriberMessage::Subscribe(request) if request.topic() == b"good" => {}
+            SubscriberMessage::Subscribe(_) => counts[0] += 1,
+            SubscriberMessage::Cancel(_) => counts[1] += 1,
+            SubscriberMessage::Message(_) => counts[2] += 1,
+            other => panic!("{other:?}"),
+        }
+        assert!(
+            publisher
+                .peers()
+                .iter()
+                .all(|peer| peer.recv_queue.messages <= 100)
+        );
+    }
+    assert_eq!(counts, [ROUNDS; 3]);
+    drop(soon(flood).await.unwrap());
+    assert!(memory::peak() < 512 * 1024 * 1024);
+}
+
+/// A manual XPUB is asked for more than it may be, and cancels come for what nobody asked for.
+#[tokio::test]
+async fn manual_requests_are_limited() {
+    const LIMIT: usize = 100_000;
+    let publisher = XPubSocket::builder().manual(true).recv_hwm(0).build();
+    let endpoint = publisher.bind("tcp://127.0.0.1:*").await.unwrap();
+    let mut events = publisher.events();
+    let mut peer = RawPeer::established(&endpoint, "SUB").await;
+    let reader = publisher.clone();
+    let reading = tokio::spawn(async move {
+        let mut shown = 0;
+        let end = Message::from(b"\0the end");
+        while Message::from(reader.recv().await.unwrap()) != end {
+            shown += 1;
+        }
+        shown
+    });
+    let mut all = frames::command("CANCEL", "never");
+    for number in 0..LIMIT {
+        all.extend(frames::command("SUBSCRIBE", format!("topic {number}")));
+    }
+    peer.send(all).await;
+    peer.send(frames::command("CANCEL", "the end")).await;
+    assert_eq!(soon(reading).await.unwrap(), 1 + LIMIT);
+    assert_eq!(publisher.topics(), 0);
+    peer.send(frames::command("SUBSCRIBE", "one too many"))
+        .await;
+    assert_eq!(
+        fault(&mut events, &peer.address()).await,
+        ProtocolError::TooManySubscriptions { limit: LIMIT }
+    );
 }

@@ -5,7 +5,10 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU16, Ordering};
 
 use tempfile::TempDir;
-use wirelark::{Event, Events, PubSocket, PullSocket, PushSocket, RepSocket, ReqSocket, SubSocket};
+use wirelark::{
+    Event, Events, PubSocket, PullSocket, PushSocket, RepSocket, ReqSocket, SubSocket, XPubSocket,
+    XSubSocket,
+};
 
 use super::{Peer, within};
 
@@ -161,7 +164,7 @@ macro_rules! attach {
 }
 
 attach!(
-    PushSocket, PullSocket, PubSocket, SubSocket, ReqSocket, RepSocket
+    PushSocket, PullSocket, PubSocket, SubSocket, XPubSocket, XSubSocket, ReqSocket, RepSocket
 );
 
 /// Waits until `socket` has exactly this many peers. Looks again at every event of the socket.

@@ -3,6 +3,8 @@
 
 mod exchange;
 mod publish;
+mod publish_shown;
+mod publish_waits;
 mod queue;
 mod round;
 

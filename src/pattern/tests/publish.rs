@@ -8,11 +8,13 @@ use proptest::prelude::*;
 use super::{drain, pipe};
 use crate::message::Message;
 use crate::pattern::PeerId;
+use crate::pattern::audience::{Policy, Sent, To};
 use crate::pattern::fan_out::FanOut;
 use crate::pattern::interest::Interest;
+use crate::peer_handle;
 use crate::pipe::sync::Arc;
 use crate::pipe::wake::Ticket;
-use crate::pipe::{Load, Pipe, Take};
+use crate::pipe::{Load, Pipe, Take, perform};
 use crate::wire::subscription::Subscription;
 
 const CAPACITY: usize = 4;
@@ -61,13 +63,13 @@ impl Peer {
 
 fn tell(pipe: &Pipe, subscribe: bool, topic: &[u8]) {
     let subscription = Subscription { subscribe, topic };
-    pipe.push_control(|batch| subscription.push_command(batch));
+    perform(pipe.push_control(|batch| subscription.push_command(batch)));
 }
 
 proptest! {
     #[test]
     fn each_subscriber_gets_what_it_wants_once(ops in prop::collection::vec(op(), 1..120)) {
-        let fan_out = Arc::new(FanOut::default());
+        let fan_out = FanOut::new(Policy::default());
         let mut peers: Vec<Peer> = Vec::new();
         let (mut ids, mut sent) = (0u64, 0u64);
         let mut cx = Context::from_waker(Waker::noop());
@@ -76,7 +78,7 @@ proptest! {
                 Op::Attach => {
                     let (outbound, inbound) = (pipe(CAPACITY), pipe(CAPACITY));
                     fan_out.attach_outbound(PeerId(ids), &outbound);
-                    fan_out.attach_inbound(PeerId(ids), &inbound);
+                    fan_out.attach_inbound(PeerId(ids), &peer_handle::Peer::somebody(), &inbound);
                     peers.push(Peer {
                         id: PeerId(ids),
                         outbound,
@@ -103,7 +105,7 @@ proptest! {
                 }
                 Op::Send(topic) => {
                     let message = Message::from([topic.clone(), sent.to_string().into_bytes()]);
-                    prop_assert!(fan_out.send(&message));
+                    prop_assert_eq!(fan_out.try_send(To::Everybody, &message), Sent::Done);
                     sent += 1;
                     for peer in peers.iter_mut().filter(|peer| peer.wants(&topic)) {
                         if peer.expected.len() < CAPACITY {
@@ -130,14 +132,14 @@ proptest! {
                 let poll = fan_out.poll_subscribers(&mut cx, &mut ticket, b"ab", count);
                 let expected = if count > wanting { Poll::Pending } else { Poll::Ready(true) };
                 prop_assert_eq!(poll, expected);
-                fan_out.leave(&mut ticket);
+                fan_out.leave_gathering(&mut ticket);
             }
         }
         for peer in peers {
             prop_assert_eq!(drain(&peer.outbound), peer.expected);
         }
         fan_out.close();
-        prop_assert!(!fan_out.send(&Message::from("x")));
+        prop_assert_eq!(fan_out.try_send(To::Everybody, &Message::from("x")), Sent::Closed);
     }
 
     #[test]

@@ -1,0 +1,285 @@
+//! A publisher's audience: who is sent what, and what it says in return.
+//!
+//! A message is encoded once and appended to each matching pipe; a large body is shared by all of
+//! them. What subscribers ask for is applied, or noted, and shown to the user of an XPUB. All of it
+//! happens under the lock of [`FanOut`](super::fan_out::FanOut), which performs the wake-ups.
+
+use bytes::Bytes;
+
+use super::PeerId;
+use super::notices::{Asked, Notice, Notices};
+use super::subscribers::{Added, Member, Removed, Subscribers};
+use crate::fault::ProtocolError;
+use crate::message::Message;
+use crate::pipe::sync::Arc;
+use crate::pipe::wake::{Due, Token};
+use crate::pipe::{Load, Pipe, PushError};
+use crate::wire::batch::Batch;
+use crate::wire::subscription::{Subscription, TOPIC_MAX, take_subscriptions};
+
+/// Bodies longer than this are shared by the subscribers' pipes instead of being copied into each.
+///
+/// Sharing costs a reference count and one more slice in the write of every subscriber, which a
+/// copy of this size outweighs.
+const SHARE_ABOVE: usize = 1024;
+
+/// What a publisher does otherwise than a plain PUB.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Policy {
+    /// Messages go to the peers that have no matching subscription.
+    pub(crate) invert: bool,
+    /// Sending waits for subscribers that have no room.
+    pub(crate) no_drop: bool,
+    /// Only a message that begins with a subscription is looked through for more of them.
+    pub(crate) first_only: bool,
+    /// What every new peer is sent first.
+    pub(crate) welcome: Option<Message>,
+    /// What is shown to the user; nothing by a PUB.
+    pub(crate) shows: Option<Shows>,
+}
+
+/// What is shown to the user of an XPUB besides the first subscription to a prefix and the end of
+/// the last one.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Shows {
+    /// Every subscription.
+    pub(crate) repeats: bool,
+    /// Every cancellation.
+    pub(crate) cancels: bool,
+    /// Everything, and the user decides about it.
+    pub(crate) manual: bool,
+}
+
+/// See the [module](self).
+#[derive(Debug, Default)]
+pub(super) struct Audience {
+    pub(super) subscribers: Subscribers,
+    pub(super) notices: Notices,
+    /// Where each message is encoded.
+    scratch: Batch,
+    pub(super) closed: bool,
+}
+
+/// Whom a message is for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum To {
+    Everybody,
+    /// One peer, if it wants the message.
+    One(Member),
+}
+
+/// What became of a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Sent {
+    /// It went to all that it was for, except that a plain PUB drops for those that are full.
+    Done,
+    /// Nobody got it, since somebody has no room.
+    Full,
+    /// The one peer has not subscribed to it.
+    Unwanted,
+    /// The one peer has left.
+    Gone,
+    Closed,
+}
+
+/// Why a request cannot be granted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Denied {
+    Gone,
+    TooMany,
+    Closed,
+}
+
+impl Audience {
+    /// Whether a peer is there to be given something.
+    pub(super) fn check(&self, member: Member) -> Result<(), Denied> {
+        if self.closed {
+            Err(Denied::Closed)
+        } else if self.subscribers.has(member) {
+            Ok(())
+        } else {
+            Err(Denied::Gone)
+        }
+    }
+
+    /// Encodes the message once and appends it to each pipe that it is for.
+    pub(super) fn send(
+        &mut self,
+        policy: &Policy,
+        to: To,
+        message: &Message,
+        due: &mut Due,
+    ) -> Sent {
+        if self.closed {
+            return Sent::Closed;
+        }
+        match to {
+            To::Everybody => {
+                let found = self
+                    .subscribers
+                    .find_matching(message.first(), policy.invert);
+                if found == 0 {
+                    return Sent::Done;
+                }
+            }
+            To::One(member) if !self.subscribers.has(member) => return Sent::Gone,
+            To::One(member) => {
+                let topic = message.first();
+                if !self.subscribers.find_one(member, topic, policy.invert) {
+                    return Sent::Unwanted;
+                }
+            }
+        }
+        if policy.no_drop || matches!(to, To::One(_)) {
+            let mut rooms = self.subscribers.matching().map(|pipe| pipe.check_room());
+            if rooms.any(|room| matches!(room, Err(PushError::Full))) {
+                return Sent::Full;
+            }
+        }
+        self.scratch.clear();
+        self.scratch.push(&[], message, SHARE_ABOVE);
+        for pipe in self.subscribers.matching() {
+            // Full or closing: the pipe has counted the loss.
+            if let Ok(wake) = pipe.push_encoded(&self.scratch) {
+                due.add(wake);
+            }
+        }
+        self.scratch.release_large();
+        Sent::Done
+    }
+
+    /// Forgets a peer, or some of its subscriptions; `true` when nothing is left of it.
+    pub(super) fn let_go(&mut self, policy: &Policy, id: PeerId) -> bool {
+        let Some(token) = self.subscribers.find(id) else {
+            return true;
+        };
+        let (shows, notices) = (policy.shows, &mut self.notices);
+        let peer = self.subscribers.peer(token);
+        self.subscribers.remove_some(token, |prefix, removed| {
+            let shown = shows.is_some_and(|shows| match removed {
+                _ if shows.manual => removed.is_none(),
+                Some(Removed::Last) => true,
+                _ => shows.cancels,
+            });
+            if let (true, Some(peer)) = (shown, &peer) {
+                let asked = Asked {
+                    prefix: Bytes::from(prefix),
+                    member: None,
+                };
+                notices.push(peer.clone(), Notice::Cancel(asked));
+            }
+        })
+    }
+
+    /// Applies what a peer has sent. `free` grows by what it takes up no longer.
+    pub(super) fn apply(
+        &mut self,
+        policy: &Policy,
+        token: Token,
+        pipe: &Arc<Pipe>,
+        mut batch: Batch,
+        free: &mut Load,
+    ) -> Result<(), ProtocolError> {
+        while let Some(first) = batch.peek() {
+            let (shown, bytes) = (self.notices.len(), batch.bytes());
+            if first.command {
+                if let Some(subscription) = Subscription::read(first) {
+                    self.ask(policy, token, subscription)?;
+                }
+                batch.skip();
+            } else {
+                let Some(message) = batch.pop() else {
+                    break;
+                };
+                self.hear(policy, token, pipe, message)?;
+            }
+            let load = Load {
+                messages: 1,
+                bytes: bytes.saturating_sub(batch.bytes()),
+            };
+            if self.notices.len() > shown {
+                self.notices.charge(pipe, load);
+            } else {
+                free.messages += load.messages;
+                free.bytes += load.bytes;
+            }
+        }
+        Ok(())
+    }
+
+    /// A message may be, or hold, subscriptions: an XSUB sends what its user makes.
+    fn hear(
+        &mut self,
+        policy: &Policy,
+        token: Token,
+        pipe: &Pipe,
+        message: Message,
+    ) -> Result<(), ProtocolError> {
+        let mut result = Ok(());
+        let rest = take_subscriptions(message, policy.first_only, |subscription| {
+            let length = subscription.topic.len();
+            if result.is_err() {
+                return;
+            }
+            // A connection judges first frames only.
+            result = if length > TOPIC_MAX {
+                Err(ProtocolError::TopicTooLong {
+                    length: length as u64,
+                    limit: TOPIC_MAX,
+                })
+            } else {
+                self.ask(policy, token, subscription)
+            };
+        });
+        match rest {
+            Some(message) if policy.shows.is_some() => {
+                self.show(token, Notice::Message(message));
+            }
+            // RFC 29: a PUB does not read messages.
+            Some(_) => pipe.count_unusable(1),
+            None => {}
+        }
+        result
+    }
+
+    fn ask(
+        &mut self,
+        policy: &Policy,
+        token: Token,
+        subscription: Subscription<'_>,
+    ) -> Result<(), ProtocolError> {
+        let Subscription { subscribe, topic } = subscription;
+        let manual = policy.shows.is_some_and(|shows| shows.manual);
+        let shown = if manual {
+            self.subscribers.ask(token, topic, subscribe)?;
+            true
+        } else if subscribe {
+            let added = self.subscribers.subscribe(token, topic)?;
+            let shows = policy.shows;
+            shows.is_some_and(|shows| shows.repeats || added == Added::First)
+        } else {
+            let removed = self.subscribers.cancel(token, topic);
+            let shows = policy.shows;
+            shows.is_some_and(|shows| shows.cancels || removed == Removed::Last)
+        };
+        if shown {
+            let asked = Asked {
+                prefix: Bytes::copy_from_slice(topic),
+                member: self.subscribers.member(token),
+            };
+            let notice = if subscribe {
+                Notice::Subscribe(asked)
+            } else {
+                Notice::Cancel(asked)
+            };
+            self.show(token, notice);
+        }
+        Ok(())
+    }
+
+    fn show(&mut self, token: Token, notice: Notice) {
+        if let Some(peer) = self.subscribers.peer(token) {
+            self.notices.push(peer, notice);
+        }
+    }
+}
