@@ -1,7 +1,7 @@
-//! What the examples need around ZeroMQ: lines from the keyboard, and errors that a person can
-//! read.
+//! What the examples need around ZeroMQ: lines from the keyboard, the end at Ctrl-C, and errors that
+//! a person can read.
 
-#![allow(dead_code, reason = "not every example reads from the keyboard")]
+#![allow(dead_code, reason = "every example uses a part of this")]
 
 use std::error::Error;
 use std::fmt;
@@ -32,6 +32,14 @@ impl fmt::Debug for Failure {
             cause = error.source();
         }
         Ok(())
+    }
+}
+
+/// Works until the work is done, or until somebody presses Ctrl-C. Sockets are closed after that.
+pub(crate) async fn until_ctrl_c(work: impl Future<Output = Outcome>) -> Outcome {
+    tokio::select! {
+        outcome = work => outcome,
+        _ = tokio::signal::ctrl_c() => Ok(()),
     }
 }
 

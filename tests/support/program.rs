@@ -75,6 +75,27 @@ impl Program {
         line
     }
 
+    /// Reads on until this line has come; what comes before it is of no interest. Programs that
+    /// watch each other may say more than the test is about, on a machine that is busy.
+    pub(crate) async fn until_line(&mut self, expected: &str) {
+        self.until(|line| line == expected).await;
+    }
+
+    /// As [`until_line`](Self::until_line), for a line that has this property.
+    pub(crate) async fn until(&mut self, wanted: impl Fn(&str) -> bool) -> String {
+        let begun = tokio::time::Instant::now();
+        loop {
+            match self.next_line().await {
+                Some(line) if wanted(&line) => return line,
+                Some(_) if begun.elapsed() < DEADLINE => {}
+                _ => panic!(
+                    "{} does not say what is waited for: {:#?}",
+                    self.name, self.said
+                ),
+            }
+        }
+    }
+
     /// Fails unless the next line of output is this one.
     pub(crate) async fn expect_line(&mut self, expected: &str) {
         let line = self.next_line().await;
@@ -115,11 +136,26 @@ impl Program {
 
     /// Presses Ctrl-C, as it were.
     pub(crate) async fn interrupt(&self) {
+        self.signal("INT").await;
+    }
+
+    /// Stops the program in the middle of whatever it does: its connections stay open, with nobody
+    /// behind them.
+    pub(crate) async fn freeze(&self) {
+        self.signal("STOP").await;
+    }
+
+    /// Lets a frozen program go on.
+    pub(crate) async fn thaw(&self) {
+        self.signal("CONT").await;
+    }
+
+    async fn signal(&self, signal: &str) {
         let id = self.child.id().expect("the program still runs").to_string();
-        let status = within(Command::new("kill").args(["-INT", &id]).status()).await;
+        let status = within(Command::new("kill").args(["-s", signal, &id]).status()).await;
         assert!(
             status.expect("`kill` can be run").success(),
-            "{} cannot be interrupted",
+            "{} gets no {signal}",
             self.name
         );
     }
