@@ -352,6 +352,26 @@ async fn close_goes_on_in_the_background() {
 }
 
 #[tokio::test]
+async fn a_shutdown_goes_on_in_the_background() {
+    for polls in 0..POLLS {
+        let context = Context::new();
+        let (push, pull) = (
+            PushSocket::builder().context(&context).build(),
+            PullSocket::new(),
+        );
+        push.connect(pull.bind("tcp://127.0.0.1:*").await.unwrap())
+            .unwrap();
+        within(push.send("x")).await.unwrap();
+        drop_after(polls, context.shutdown()).await;
+        assert_eq!(within(pull.recv()).await.unwrap().text(), "x");
+        if polls > 0 {
+            assert!(push.send("too late").await.is_err());
+        }
+        assert_eq!(within(context.shutdown()).await.unsent, 0, "{polls}");
+    }
+}
+
+#[tokio::test]
 async fn bind_can_be_repeated() {
     let folder = tempfile::tempdir().unwrap();
     for polls in 0..POLLS {
