@@ -213,6 +213,9 @@ pub enum DisconnectReason {
         /// How many a listener keeps.
         limit: usize,
     },
+    /// This side is a PAIR, which has one peer at a time, and has it. The newcomer may try again
+    /// when that has left.
+    Occupied,
     /// This side closed or disconnected the socket.
     Closed,
     /// The peer calls itself what another peer of this ROUTER is called already.
@@ -252,6 +255,7 @@ impl fmt::Display for DisconnectReason {
                     "more than {limit} handshakes are unfinished, this was the oldest"
                 )
             }
+            Self::Occupied => f.write_str("this PAIR has its one peer already"),
             Self::Closed => f.write_str("this side closed the connection"),
             Self::IdentityTaken { identity } => {
                 write!(f, "another peer is known as {identity} already")

@@ -43,6 +43,7 @@
 //! | to have many questions open, or to work for a broker | [`DealerSocket`] | [`RouterSocket`], [`RepSocket`], [`DealerSocket`] |
 //! | to answer when and whom you like: a server, a broker | [`RouterSocket`] | [`DealerSocket`], [`ReqSocket`], [`RouterSocket`] |
 //! | to take work, or to collect results | [`PullSocket`] | [`PushSocket`] |
+//! | two ends of one conversation | [`PairSocket`] | [`PairSocket`] |
 //!
 //! A verb that a pattern does not have is not there: a [`PullSocket`] cannot send.
 //!
@@ -192,6 +193,7 @@ pub use socket::dealer::DealerSocket;
 pub use socket::events::Events;
 pub use socket::live::SocketOptions;
 pub use socket::outlet::PublishSink;
+pub use socket::pair::PairSocket;
 pub use socket::pub_sub::{PubSocket, SubSocket};
 pub use socket::push_pull::{PullSocket, PushSocket};
 pub use socket::recv::MessageStream;

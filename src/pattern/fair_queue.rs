@@ -30,6 +30,8 @@ struct State {
     /// Peers that may have something, the next to be served in front.
     round: VecDeque<Token>,
     departed: Departed,
+    /// Whether a peer is read to its end before the next one's turn.
+    in_sequence: bool,
 }
 
 #[derive(Debug)]
@@ -60,6 +62,13 @@ pub(crate) enum Next<T> {
 }
 
 impl FairQueue {
+    /// Peers come one after the other, and are read like that.
+    pub(crate) fn in_sequence() -> Self {
+        let queue = Self::default();
+        queue.state.lock().in_sequence = true;
+        queue
+    }
+
     /// Takes part in the round from now on.
     pub(crate) fn attach(self: &Arc<Self>, id: PeerId, handle: &Handle, pipe: Arc<Pipe>) {
         let mut state = self.state.lock();
@@ -311,7 +320,7 @@ impl State {
             if peer.batch.messages() <= peer.release_at {
                 peer.release();
             }
-            if self.round.len() > 1 {
+            if self.round.len() > 1 && !self.in_sequence {
                 self.round.rotate_left(1);
             }
             if let Some(message) = message {

@@ -15,6 +15,7 @@
 //! | REP | the peer that asked | [`fair_queue`] with an [`envelope`] ([`replies`]) |
 //! | DEALER | [`round_robin`] | [`fair_queue`] |
 //! | ROUTER | the peer that is named | [`fair_queue`], with the name of the peer ([`routes`]) |
+//! | PAIR | its one peer | its one peer ([`pair`]) |
 //!
 //! Lock order: the pattern's state, then its line, or one pipe. Nothing is called under a line's
 //! lock, and a pipe's signals arrive with no pipe locked.
@@ -30,6 +31,7 @@ mod line;
 mod loom;
 pub(crate) mod notices;
 mod outlet;
+pub(crate) mod pair;
 pub(crate) mod replies;
 pub(crate) mod requests;
 pub(crate) mod round_robin;
@@ -128,6 +130,23 @@ pub(crate) trait Pattern: fmt::Debug + Send + Sync {
     /// How many messages were dropped because nobody has the name to which they were sent.
     fn unroutable(&self) -> u64 {
         0
+    }
+
+    /// Whether there is a place for one more peer. `standing` names one whose queue is here
+    /// already.
+    fn has_seat(&self, _standing: Option<PeerId>) -> bool {
+        true
+    }
+
+    /// Gives a place to this peer, or says that there is none.
+    fn take_seat(&self, _: PeerId) -> bool {
+        true
+    }
+
+    /// A peer that has been detached for good, or could not be attached, gives its place up.
+    /// Returns whether others may have been waiting for it.
+    fn give_up_seat(&self, _: PeerId) -> bool {
+        false
     }
 
     /// Messages can be sent into this pipe.

@@ -90,6 +90,21 @@ impl RoundRobin {
         0
     }
 
+    /// A peer is gone, and what was meant for it is for nobody else. Returns how many messages are
+    /// lost that its pipe had not been given.
+    pub(crate) fn discard(&self, id: PeerId) -> usize {
+        let mut due = Due::default();
+        let mut state = self.state.lock();
+        // It has signalled its end, and it may be long until somebody sends.
+        state.collect(&self.line, &mut due);
+        let Some(token) = state.peers.find(|peer| peer.id == id) else {
+            return 0;
+        };
+        state.round.retain(|&other| other != token);
+        let peer = state.peers.remove(token);
+        peer.map_or(0, |peer| peer.feed.into_staged().messages())
+    }
+
     /// Gives the message to the next peer that has room, behind `envelope`.
     #[inline]
     pub(crate) fn try_send(&self, envelope: &[u8], message: &Message) -> Sent {

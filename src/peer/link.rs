@@ -4,12 +4,13 @@
 //! other side keeps what it has been sent, is told of the departure, and a connecting side goes
 //! back to waiting for somebody to bind the name.
 
+mod caller;
+
+pub(crate) use caller::Caller;
+
 use std::sync::Weak;
-use std::sync::atomic::{AtomicBool, Ordering};
 
-use tokio::sync::Notify;
-
-use super::{Hub, Newcomer, Pipes, Standing};
+use super::{Hub, Newcomer, Pipes};
 use crate::endpoint::{Endpoint, PeerAddress};
 use crate::event::{DisconnectReason, Event};
 use crate::fault::{Incompatible, PeerFault};
@@ -17,7 +18,7 @@ use crate::message::Message;
 use crate::options::Capacity;
 use crate::pattern::{Departure, PeerId};
 use crate::peer_handle::{Claims, Peer, Standpoint};
-use crate::pipe::sync::{Arc, Mutex};
+use crate::pipe::sync::{Arc, Mutex, Ordering};
 use crate::pipe::{CloseReason, Pipe};
 use crate::socket_type::SocketType;
 use crate::transport::inproc::Namespace;
@@ -45,115 +46,28 @@ impl Bound {
     }
 }
 
-/// One `connect` to a name, for as long as it is wanted.
-#[derive(Debug)]
-pub(crate) struct Caller {
-    hub: Weak<dyn Hub>,
-    endpoint: Endpoint,
-    name: String,
-    names: Arc<Names>,
-    standing: Option<Standing>,
-    /// Whether `disconnect` or `close` has ended it.
-    over: Mutex<bool>,
-    /// Ends the task that calls for what is left, when that is over.
-    ended: Notify,
-    /// Whether a probe waits in the standing pipe for the next socket that reads it.
-    probes: AtomicBool,
-}
-
 /// A pipe between two sockets of one process.
 pub(crate) fn inproc_pipe(capacity: Capacity) -> Arc<Pipe> {
     Pipe::new(capacity, SHARE_ABOVE)
-}
-
-impl Caller {
-    pub(crate) fn new(
-        hub: &Arc<dyn Hub>,
-        endpoint: Endpoint,
-        name: &str,
-        names: Arc<Names>,
-        standing: Option<Standing>,
-    ) -> Arc<Self> {
-        let name = name.to_owned();
-        Arc::new(Self {
-            hub: Arc::downgrade(hub),
-            endpoint,
-            name,
-            names,
-            standing,
-            over: Mutex::new(false),
-            ended: Notify::new(),
-            probes: AtomicBool::new(false),
-        })
-    }
-
-    /// Joins whoever is bound to the name, or waits for somebody to be.
-    pub(crate) fn call(self: Arc<Self>) {
-        let found = {
-            // Who cancels waits for this lock, and then finds what waits.
-            let over = self.over.lock();
-            if *over {
-                return;
-            }
-            self.names.connect(&self.name, Arc::clone(&self))
-        };
-        if let Some((bound, caller)) = found {
-            join(&bound, &caller);
-        }
-    }
-
-    fn is_over(&self) -> bool {
-        *self.over.lock()
-    }
-
-    /// Puts a probe in front of what is queued.
-    fn probe(&self, outbound: &Pipe) {
-        if self.standing.is_none() || !self.probes.swap(true, Ordering::Relaxed) {
-            put_probe(outbound);
-        }
-    }
-
-    /// Never calls again. A link that stands is ended by hanging up.
-    pub(crate) fn cancel(self: &Arc<Self>) {
-        *self.over.lock() = true;
-        self.names
-            .withdraw(&self.name, |other| Arc::ptr_eq(other, self));
-        self.ended.notify_one();
-    }
-
-    /// The endpoint is taken away. What is queued and nobody has is still called for by the task
-    /// that is returned, until somebody has come for it or it is [cancelled](Self::cancel), as it
-    /// is when the task is dropped.
-    pub(crate) fn retire(self: &Arc<Self>) -> Option<impl Future<Output = ()> + Send + use<>> {
-        let is_queued = self
-            .standing
-            .as_ref()
-            .is_some_and(|Standing { outbound, .. }| {
-                outbound.close(CloseReason::Done);
-                !outbound.is_consumed() && outbound.load().messages > 0
-            });
-        if !is_queued {
-            self.cancel();
-            return None;
-        }
-        let lingering = Lingering(Arc::clone(self));
-        Some(async move { lingering.0.ended.notified().await })
-    }
-}
-
-/// Calls until it is dropped.
-struct Lingering(Arc<Caller>);
-
-impl Drop for Lingering {
-    fn drop(&mut self) {
-        self.0.cancel();
-    }
 }
 
 fn put_probe(pipe: &Pipe) {
     let mut probe = Batch::default();
     probe.push(&[], &Message::from(""), 0);
     pipe.put_back(probe);
+}
+
+/// Joins whoever has been waiting the longest, for as long as a bound socket has a place.
+pub(crate) fn invite(bound: &Bound, names: &Names) {
+    let Endpoint::Inproc(inproc) = &bound.endpoint else {
+        return;
+    };
+    while bound.hub.upgrade().is_some_and(|hub| hub.has_seat(None)) {
+        let Some(caller) = names.next(inproc.name()) else {
+            return;
+        };
+        join(bound, &caller);
+    }
 }
 
 /// Gives a bound and a connecting socket the ends of two pipes.
@@ -170,6 +84,10 @@ pub(crate) fn join(bound: &Bound, caller: &Arc<Caller>) {
         mismatch(&*server, &bound.endpoint, mismatched(theirs, ours));
         // Nobody will come for what is queued.
         return caller.cancel();
+    }
+    if !client.has_seat(caller.standing_id()) {
+        turn_away(&*client, &caller.endpoint, DisconnectReason::Occupied);
+        return caller.wait_for_own_seat(&*client);
     }
     let (to_server, to_client) = bounds(&*client, &*server);
     let up = match &caller.standing {
@@ -191,9 +109,8 @@ pub(crate) fn join(bound: &Bound, caller: &Arc<Caller>) {
         client: Side {
             hub: caller.hub.clone(),
             id: caller
-                .standing
-                .as_ref()
-                .map_or_else(|| client.next_peer_id(), |s| s.id),
+                .standing_id()
+                .unwrap_or_else(|| client.next_peer_id()),
             outbound: Arc::clone(&up),
         },
         server: Side {
@@ -226,12 +143,7 @@ pub(crate) fn join(bound: &Bound, caller: &Arc<Caller>) {
         Ok(displaced) => displaced,
         Err(reason) => {
             drop(over);
-            if matches!(reason, DisconnectReason::Closed) {
-                return call_another(bound, caller);
-            }
-            turn_away(&*client, &caller.endpoint, reason.clone());
-            turn_away(&*server, &bound.endpoint, reason);
-            return;
+            return turned_away_by_server(bound, caller, &*client, &*server, reason);
         }
     };
     caller.probes.store(false, Ordering::Relaxed);
@@ -317,6 +229,28 @@ fn introduce(hub: &dyn Hub, endpoint: &Endpoint) -> Peer {
     Peer::new(place, hub.socket_type(), None, claims)
 }
 
+/// What becomes of a caller that a bound socket would not have.
+fn turned_away_by_server(
+    bound: &Bound,
+    caller: &Arc<Caller>,
+    client: &dyn Hub,
+    server: &dyn Hub,
+    reason: DisconnectReason,
+) {
+    match reason {
+        DisconnectReason::Closed => call_another(bound, caller),
+        DisconnectReason::Occupied => {
+            turn_away(server, &bound.endpoint, reason);
+            turn_away(client, &caller.endpoint, DisconnectReason::PeerClosed);
+            caller.wait_for_their_seat(bound);
+        }
+        reason => {
+            turn_away(client, &caller.endpoint, reason.clone());
+            turn_away(server, &bound.endpoint, reason);
+        }
+    }
+}
+
 fn mismatched(ours: SocketType, theirs: SocketType) -> Incompatible {
     Incompatible::SocketType {
         ours: ours.as_str(),
@@ -387,7 +321,7 @@ impl LinkEnd {
             DisconnectReason::IdentityTaken { .. } | DisconnectReason::Replaced
         );
         let told = match reason {
-            DisconnectReason::Closed => DisconnectReason::PeerClosed,
+            DisconnectReason::Closed | DisconnectReason::Occupied => DisconnectReason::PeerClosed,
             other => other,
         };
         self.end_outbound(mine, self.is_client);

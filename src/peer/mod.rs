@@ -37,9 +37,14 @@ pub(crate) trait Hub: fmt::Debug + Send + Sync {
     /// A name for a new peer.
     fn next_peer_id(&self) -> PeerId;
 
+    /// Whether there is a place for one more peer. `standing` names the queue that waits for it.
+    /// Asked before the handshake, so that whom it turns away has written nothing.
+    fn has_seat(&self, standing: Option<PeerId>) -> bool;
+
     /// A peer whose handshake is complete takes part from now on; until then no pattern knows of
-    /// it. An error when the socket is closing, the endpoint has been taken away, or the peer's
-    /// name is taken. Returns the peer whose name this one took, which is to be displaced.
+    /// it. An error when the socket is closing, the endpoint has been taken away, there is no
+    /// place, or the peer's name is taken. Returns the peer whose name this one took, which is to
+    /// be displaced.
     fn admit(&self, newcomer: Newcomer) -> Result<Option<PeerId>, DisconnectReason>;
 
     /// Ends the connection to a peer whose name another one has taken. Not to be called while two

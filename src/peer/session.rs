@@ -66,6 +66,9 @@ async fn drive(
     stop: &mut watch::Receiver<Stop>,
     ready: impl FnOnce() + Send,
 ) -> Outcome {
+    if !hub.has_seat(place.standing.as_ref().map(|standing| standing.id)) {
+        return fail(&**hub, place, DisconnectReason::Occupied);
+    }
     let (mut read, write) = stream.split();
     let mut connection = Connection::new(local(&**hub));
     let peer = match handshake(hub, &mut read, &write, &mut connection, stop).await {

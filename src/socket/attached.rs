@@ -9,7 +9,7 @@ use super::core::Core;
 use crate::endpoint::Endpoint;
 use crate::event::Event;
 #[cfg(feature = "inproc")]
-use crate::peer::link::{Bound, Caller};
+use crate::peer::link::{self, Bound, Caller};
 use crate::peer::{Hub, Standing, Stop};
 use crate::pipe::CloseReason;
 
@@ -113,6 +113,16 @@ impl Attached {
             Kind::Caller { caller, .. } => caller.cancel(),
             #[cfg(feature = "inproc")]
             Kind::Bound { .. } => {}
+        }
+    }
+
+    /// This socket has a place for a peer again: whoever has been waiting for it is asked.
+    #[cfg(feature = "inproc")]
+    pub(super) fn recall(&self, core: &Core) {
+        match &self.kind {
+            Kind::Bound(bound) => link::invite(bound, core.context.names()),
+            Kind::Caller { caller, .. } => caller.resume(),
+            _ => {}
         }
     }
 }

@@ -90,6 +90,17 @@ impl Core {
         self.pattern.adopt(&options);
     }
 
+    /// The place of a peer is free: whoever has been waiting for it is asked.
+    pub(super) fn give_up_seat(&self, id: PeerId) {
+        if self.pattern.give_up_seat(id) {
+            #[cfg(feature = "inproc")]
+            {
+                let endpoints = self.state.lock().endpoints.clone();
+                endpoints.iter().for_each(|attached| attached.recall(self));
+            }
+        }
+    }
+
     /// Ends the connection to one peer, for the given reason.
     pub(crate) fn end_peer(&self, id: PeerId, reason: CloseReason) {
         let Some(newcomer) = self
@@ -252,10 +263,17 @@ impl Hub for Core {
         PeerId(self.next_peer.fetch_add(1, Ordering::Relaxed))
     }
 
+    fn has_seat(&self, standing: Option<PeerId>) -> bool {
+        self.pattern.has_seat(standing)
+    }
+
     fn admit(&self, newcomer: Newcomer) -> Result<Option<PeerId>, DisconnectReason> {
         let (id, standing, pipes) = (newcomer.id, newcomer.standing, newcomer.pipes.clone());
         let who = newcomer.peer.clone();
         let known = newcomer.clone();
+        if !self.pattern.take_seat(id) {
+            return Err(DisconnectReason::Occupied);
+        }
         let before = pipes.inbound.as_ref().map_or_else(Passed::default, |pipe| {
             let (passed, queued) = (pipe.passed(), pipe.load());
             Passed {
@@ -276,6 +294,10 @@ impl Hub for Core {
             let endpoint = newcomer.peer.endpoint();
             let is_known = state.endpoints.iter().any(|known| known.is_at(endpoint));
             if (state.closing || !is_known) && (linked || !standing) {
+                drop(state);
+                if !standing {
+                    self.give_up_seat(id);
+                }
                 return Err(DisconnectReason::Closed);
             }
             state.peers.insert(id, Peer { newcomer, before });
@@ -333,6 +355,7 @@ impl Hub for Core {
         if peer.newcomer.link.is_some() && matches!(reason, DisconnectReason::Closed) {
             self.pattern.keep_rest(id);
         }
+        let keeps_seat = departure.keeps_outbound;
         let dropped = self.pattern.detach(id, departure) as u64;
         if closing {
             self.unsent.fetch_add(dropped, Ordering::Relaxed);
@@ -347,6 +370,10 @@ impl Hub for Core {
             reason,
             dropped,
         });
+        // Only now: its successor is told of afterwards.
+        if !keeps_seat {
+            self.give_up_seat(id);
+        }
     }
 
     fn tell(&self, event: Event) {

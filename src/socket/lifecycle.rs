@@ -237,6 +237,7 @@ impl Core {
         for standing in gone.iter().filter_map(|attached| attached.standing()) {
             let departure = Departure::with_nothing_left(false, DisconnectReason::Closed);
             self.pattern.detach(standing.id, departure);
+            self.give_up_seat(standing.id);
         }
         self.halt_after_linger(gone, peers);
         Ok(())

@@ -15,6 +15,7 @@ mod lifecycle;
 pub(crate) mod live;
 pub(crate) mod outlet;
 mod pace;
+pub(crate) mod pair;
 pub(crate) mod pub_sub;
 pub(crate) mod push_pull;
 pub(crate) mod recv;

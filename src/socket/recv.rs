@@ -34,6 +34,14 @@ impl Inbox {
         }
     }
 
+    /// For peers that come one after the other.
+    pub(super) fn in_sequence() -> Self {
+        Self {
+            queue: Arc::new(FairQueue::in_sequence()),
+            ..Self::default()
+        }
+    }
+
     pub(super) fn try_recv(&self) -> Result<Message, TryRecvError> {
         let next = match &self.interest {
             None => self.queue.try_next(|_, batch| batch.pop()),

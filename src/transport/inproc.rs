@@ -65,6 +65,22 @@ impl<B: Clone, C> Namespace<B, C> {
         None
     }
 
+    /// Has `end` wait, also while somebody is bound to `name`: until it is [called](Self::next), or
+    /// somebody else binds.
+    pub(crate) fn queue(&self, name: &str, end: C) {
+        let mut names = self.names.lock();
+        names.entry(name.to_owned()).or_default().waiting.push(end);
+    }
+
+    /// Whoever has been waiting the longest.
+    pub(crate) fn next(&self, name: &str) -> Option<C> {
+        let mut next = None;
+        self.change(name, |entry| {
+            next = (!entry.waiting.is_empty()).then(|| entry.waiting.remove(0));
+        });
+        next
+    }
+
     /// Frees `name` for somebody else, if it is bound by whom `wanted` accepts. Whoever found it
     /// bound stays with whom it found.
     pub(crate) fn unbind(&self, name: &str, wanted: impl FnOnce(&B) -> bool) {
@@ -101,6 +117,18 @@ mod tests {
         assert_eq!(space.bind("a", "server"), Ok(vec![1, 2]));
         assert_eq!(space.connect("a", 3), Some(("server", 3)));
         assert_eq!(space.bind("a", "thief"), Err(NameInUse));
+    }
+
+    #[test]
+    fn who_has_to_wait_at_a_name_is_called_in_turn() {
+        let space = Namespace::<&str, u8>::default();
+        assert_eq!(space.bind("a", "server"), Ok(vec![]));
+        space.queue("a", 1);
+        space.queue("a", 2);
+        assert_eq!(space.next("a"), Some(1));
+        space.unbind("a", |_| true);
+        assert_eq!(space.bind("a", "successor"), Ok(vec![2]));
+        assert_eq!(space.next("a"), None);
     }
 
     #[test]

@@ -23,6 +23,7 @@ mod handles;
 mod heartbeats;
 mod listeners;
 mod options;
+mod pair;
 mod publish;
 mod replies;
 mod requests;

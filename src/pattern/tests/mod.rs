@@ -2,6 +2,7 @@
 //! that waits is a poll that says so.
 
 mod exchange;
+mod pair;
 mod publish;
 mod publish_shown;
 mod publish_waits;

@@ -24,6 +24,10 @@ impl Hub for Closing {
         PeerId(0)
     }
 
+    fn has_seat(&self, _: Option<PeerId>) -> bool {
+        true
+    }
+
     fn admit(&self, _: Newcomer) -> Result<Option<PeerId>, DisconnectReason> {
         Err(DisconnectReason::Closed)
     }
