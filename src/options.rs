@@ -15,6 +15,8 @@ pub use metadata::MetadataError;
 pub(crate) use transport::TransportOptions;
 pub use transport::{Interface, KeepAlive};
 
+use crate::socket_type::SocketType;
+
 /// Everything that can be chosen for a socket. The builder sets it; defaults are here.
 #[derive(Clone, Debug)]
 pub(crate) struct Options {
@@ -27,6 +29,8 @@ pub(crate) struct Options {
     pub(crate) reconnect_stop: ReconnectStop,
     pub(crate) heartbeat: Option<Heartbeat>,
     pub(crate) immediate: bool,
+    /// Keep only the newest message of each queue.
+    pub(crate) conflate: bool,
     pub(crate) handshake_timeout: Duration,
     pub(crate) max_message_size: usize,
     pub(crate) max_frames: usize,
@@ -40,6 +44,22 @@ pub(crate) struct Options {
     /// Whether messages that cannot be routed are dropped, as in libzmq.
     pub(crate) drop_unroutable: bool,
     pub(crate) transport: TransportOptions,
+}
+
+impl Options {
+    /// With [`conflate`](Self::conflate) made true for those queues of this type that hold messages:
+    /// none of several subscriptions can stand for all of them.
+    pub(crate) const fn suit(&mut self, socket_type: SocketType) {
+        use SocketType::{Dealer, Pub, Pull, Push, Sub};
+        if self.conflate {
+            if matches!(socket_type, Push | Pub | Dealer) {
+                self.send = Capacity::NEWEST;
+            }
+            if matches!(socket_type, Pull | Sub | Dealer) {
+                self.recv = Capacity::NEWEST;
+            }
+        }
+    }
 }
 
 /// Messages per pipe; libzmq's default, too.
@@ -68,6 +88,7 @@ impl Default for Options {
             reconnect_stop: ReconnectStop::never(),
             heartbeat: None,
             immediate: false,
+            conflate: false,
             handshake_timeout: Duration::from_secs(10),
             max_message_size: MAX_MESSAGE_SIZE,
             max_frames: MAX_FRAMES,
@@ -124,9 +145,23 @@ impl Capacity {
         }
     }
 
+    /// Only the newest message. A bound of zero stands for it, since that is no mark: zero as a
+    /// mark means no limit.
+    pub(crate) const NEWEST: Self = Self {
+        messages: 0,
+        bytes: 0,
+    };
+
+    pub(crate) const fn is_newest(self) -> bool {
+        self.messages == 0
+    }
+
     /// What two sockets of one process offer together.
     #[cfg(feature = "inproc")]
     pub(crate) const fn joined(self, other: Self) -> Self {
+        if self.is_newest() || other.is_newest() {
+            return Self::NEWEST;
+        }
         Self {
             messages: self.messages.saturating_add(other.messages),
             bytes: self.bytes.saturating_add(other.bytes),

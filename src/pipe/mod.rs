@@ -15,6 +15,7 @@
 //!
 //! Lock order: a pattern's lock, then one pipe's lock. A pipe calls nobody while it is locked.
 
+mod conflate;
 pub(crate) mod feed;
 #[cfg(all(test, pipe_loom))]
 pub(crate) mod loom;
@@ -169,7 +170,7 @@ impl Pipe {
     /// over by itself.
     fn lock_asked(&self, too_little: impl FnOnce(&State) -> bool) -> MutexGuard<'_, State> {
         let state = self.state.lock();
-        if !state.fed || !too_little(&state) {
+        if !state.fed || !(state.is_conflating() || too_little(&state)) {
             return state;
         }
         self.hungry.store(true, Ordering::Release);
@@ -222,6 +223,7 @@ impl Pipe {
         state.used.messages += batch.messages();
         state.used.bytes += batch.bytes();
         state.queue.push_front(batch);
+        state.conflate();
         let wake = state.tell_consumer();
         drop(state);
         perform(wake);
@@ -282,6 +284,7 @@ impl Pipe {
             return;
         }
         state.capacity = capacity;
+        state.conflate();
         let wake = state.producer.told(Signal::Writable);
         drop(state);
         perform(wake);

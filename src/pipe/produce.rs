@@ -136,6 +136,7 @@ impl Pipe {
         } else {
             state.count(Load::of(&chunk));
             state.queue.push_back(chunk);
+            state.conflate();
             state.tell_consumer()
         };
         drop(state);

@@ -83,6 +83,12 @@ impl State {
 
     #[inline]
     pub(super) const fn room(&self) -> Load {
+        if self.is_conflating() {
+            return Load {
+                messages: usize::MAX,
+                bytes: usize::MAX,
+            };
+        }
         let taken = self.used.messages.saturating_add(self.reserved);
         Load {
             messages: self.capacity.messages.saturating_sub(taken),
@@ -117,6 +123,7 @@ impl State {
             messages: after.messages - before.messages,
             bytes: after.bytes - before.bytes,
         });
+        self.conflate();
     }
 
     /// Moves `staged` into the queue, and leaves an empty batch with a used buffer in its place.
@@ -127,6 +134,7 @@ impl State {
         );
         self.count(Load::of(&batch));
         self.queue.push_back(batch);
+        self.conflate();
     }
 
     /// The consumer's wake-up, when it waits. While a sender delivers, it is told afterwards.

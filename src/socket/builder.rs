@@ -69,6 +69,9 @@ pub trait Receives: Build {}
 /// A type whose messages may be queued for a peer that is not connected yet.
 pub trait QueuesAhead: Build {}
 
+/// A type of which each message may stand for all that came before it.
+pub trait Conflates: Build {}
+
 /// A type that tells its peers a name.
 pub trait Identified: Build {}
 
@@ -196,6 +199,18 @@ impl<S: QueuesAhead> SocketBuilder<S> {
     /// ends goes to other peers. Default false. libzmq: `ZMQ_IMMEDIATE`.
     pub fn immediate(mut self, immediate: bool) -> Self {
         self.options.immediate = immediate;
+        self
+    }
+}
+
+impl<S: Conflates> SocketBuilder<S> {
+    /// Whether each queue keeps the newest message only: for values of which the last is all that
+    /// counts. High-water marks have no meaning then, and sending never waits for room. Messages that a
+    /// newer one took the place of are counted as dropped. On a SUB the newest message of all topics
+    /// is kept, not one for each. A message of several frames is one message; in libzmq they do not go
+    /// together with this option. Default false. libzmq: `ZMQ_CONFLATE`.
+    pub fn conflate(mut self, conflate: bool) -> Self {
+        self.options.conflate = conflate;
         self
     }
 }

@@ -61,11 +61,12 @@ pub(super) struct Peer {
 
 impl Core {
     pub(crate) fn new(
-        options: Options,
+        mut options: Options,
         socket_type: SocketType,
         context: Context,
         pattern: Arc<dyn Pattern>,
     ) -> Arc<Self> {
+        options.suit(socket_type);
         let core = Arc::new(Self {
             options: Mutex::new(Arc::new(options)),
             socket_type,
@@ -86,7 +87,9 @@ impl Core {
     /// Changes options. What reads them later sees all of the change.
     pub(super) fn change_options(&self, change: impl FnOnce(&mut Options)) {
         let mut options = self.options.lock();
-        change(Arc::make_mut(&mut options));
+        let changed = Arc::make_mut(&mut options);
+        change(changed);
+        changed.suit(self.socket_type);
         self.pattern.adopt(&options);
     }
 

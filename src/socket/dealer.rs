@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use super::builder::{Build, Identified, Parts, Probes, QueuesAhead, Receives, Sends, sealed};
+use super::builder::{
+    Build, Conflates, Identified, Parts, Probes, QueuesAhead, Receives, Sends, sealed,
+};
 use super::core::Core;
 use super::handle::{Handle, common_methods};
 use super::recv::{Inbox, receiving_methods};
@@ -71,6 +73,7 @@ impl sealed::Sealed for DealerSocket {}
 impl Sends for DealerSocket {}
 impl Receives for DealerSocket {}
 impl QueuesAhead for DealerSocket {}
+impl Conflates for DealerSocket {}
 impl Identified for DealerSocket {}
 impl Probes for DealerSocket {}
 

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use super::builder::{Build, Matches, Parts, Publishes, Receives, Sends, Subscribes, sealed};
+use super::builder::{
+    Build, Conflates, Matches, Parts, Publishes, Receives, Sends, Subscribes, sealed,
+};
 use super::core::Core;
 use super::handle::{Handle, common_methods};
 use super::outlet::{Outlet, Publish, publishing_methods};
@@ -85,6 +87,7 @@ impl sealed::Sealed for PubSocket {}
 impl Sends for PubSocket {}
 impl Publishes for PubSocket {}
 impl Matches for PubSocket {}
+impl Conflates for PubSocket {}
 
 impl Build for PubSocket {
     fn build(parts: Parts) -> Self {
@@ -166,6 +169,7 @@ receiving_methods!(
 
 impl sealed::Sealed for SubSocket {}
 impl Receives for SubSocket {}
+impl Conflates for SubSocket {}
 impl Subscribes for SubSocket {}
 impl Matches for SubSocket {}
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::builder::{Build, Parts, QueuesAhead, Receives, Sends, sealed};
+use super::builder::{Build, Conflates, Parts, QueuesAhead, Receives, Sends, sealed};
 use super::core::Core;
 use super::handle::{Handle, common_methods};
 use super::recv::{Inbox, receiving_methods};
@@ -51,6 +51,7 @@ sending_methods!(
 impl sealed::Sealed for PushSocket {}
 impl Sends for PushSocket {}
 impl QueuesAhead for PushSocket {}
+impl Conflates for PushSocket {}
 
 impl Build for PushSocket {
     fn build(parts: Parts) -> Self {
@@ -115,6 +116,7 @@ receiving_methods!(PullSocket, "");
 
 impl sealed::Sealed for PullSocket {}
 impl Receives for PullSocket {}
+impl Conflates for PullSocket {}
 
 impl Build for PullSocket {
     fn build(parts: Parts) -> Self {

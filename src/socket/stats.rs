@@ -60,7 +60,8 @@ impl SocketStats {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Drops {
-    /// The queue of the peer was full, as that of a subscriber may be.
+    /// The queue of the peer was full, as that of a subscriber may be, or it
+    /// [keeps the newest](crate::SocketBuilder::conflate) message only.
     pub full: u64,
     /// The peer left: what was queued for it and has nowhere else to go, or what it sent beyond
     /// what is kept of peers that have left.

@@ -13,6 +13,7 @@ mod transport;
 mod balance;
 mod brokers;
 mod closing;
+mod conflate;
 mod crowds;
 mod dealer;
 mod endpoints;
