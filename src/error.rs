@@ -275,9 +275,11 @@ pub enum RecvError {
     #[error("out of turn: a REQ sends and then receives")]
     OutOfTurn,
     /// The connection over which a REQ had sent its request is gone, and with it the reply.
-    #[error("the reply will not come: {reason}")]
+    #[error("the reply of {endpoint} will not come: {reason}")]
     #[non_exhaustive]
     Lost {
+        /// Where the connection was: as given to connect, or resolved by bind.
+        endpoint: Endpoint,
         /// Why the connection ended.
         reason: DisconnectReason,
     },
@@ -311,9 +313,11 @@ pub enum RequestError {
     OutOfTurn(Message),
     /// The connection died after the request, or a part of it, had been written. The server may
     /// or may not have acted on it; nothing is sent twice.
-    #[error("the reply will not come: {reason}")]
+    #[error("the reply of {endpoint} will not come: {reason}")]
     #[non_exhaustive]
     Lost {
+        /// Where the connection was: as given to connect, or resolved by bind.
+        endpoint: Endpoint,
         /// Why the connection ended.
         reason: DisconnectReason,
     },

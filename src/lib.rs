@@ -169,8 +169,8 @@ pub mod coming_from_libzmq {}
 /// Which socket types have which options: the bounds in [`SocketBuilder`]'s methods.
 pub mod kind {
     pub use crate::socket::builder::{
-        Build, Conflates, Identified, Matches, Probes, Publishes, QueuesAhead, Receives, Routes,
-        Sends, SpeaksUpstream, Subscribes,
+        Asks, Build, Conflates, Identified, Matches, Probes, Publishes, QueuesAhead, Receives,
+        Routes, Sends, SpeaksUpstream, Subscribes,
     };
 }
 

@@ -31,6 +31,8 @@ pub(crate) struct Options {
     pub(crate) immediate: bool,
     /// Keep only the newest message of each queue.
     pub(crate) conflate: bool,
+    pub(crate) relaxed: bool,
+    pub(crate) correlate: bool,
     pub(crate) handshake_timeout: Duration,
     pub(crate) max_message_size: usize,
     pub(crate) max_frames: usize,
@@ -89,6 +91,8 @@ impl Default for Options {
             heartbeat: None,
             immediate: false,
             conflate: false,
+            relaxed: false,
+            correlate: false,
             handshake_timeout: Duration::from_secs(10),
             max_message_size: MAX_MESSAGE_SIZE,
             max_frames: MAX_FRAMES,

@@ -10,6 +10,13 @@ use crate::wire::frame::{self, MORE};
 /// What a REQ puts in front of a request: one empty frame that announces more.
 pub(crate) const DELIMITER: &[u8] = &[MORE, 0];
 
+/// What a correlating REQ puts there instead: its number for the request, which a REP sends back
+/// without looking at it, and the delimiter.
+pub(crate) const fn numbered(number: u32) -> [u8; 8] {
+    let [a, b, c, d] = number.to_be_bytes();
+    [MORE, 4, a, b, c, d, MORE, 0]
+}
+
 /// Encoded frames, all of which announce more.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Envelope(Box<[u8]>);
@@ -40,9 +47,65 @@ pub(crate) fn open_reply(message: Message) -> Option<Message> {
     message.skip_frames(1)
 }
 
+/// A reply, as a correlating REQ sees it.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Numbered {
+    /// To the request of this number.
+    Reply(u32, Message),
+    /// It has a delimiter and a body, but no number: nobody can say what it answers.
+    Unnumbered,
+    Malformed,
+}
+
+/// Takes a reply apart into number and body.
+pub(crate) fn open_numbered(message: Message) -> Numbered {
+    let (first, second) = (message.first(), message.frame(1));
+    match (first.first_chunk(), second) {
+        (Some(number), Some([])) if first.len() == number.len() => {
+            let number = u32::from_be_bytes(*number);
+            message
+                .skip_frames(2)
+                .map_or(Numbered::Malformed, |body| Numbered::Reply(number, body))
+        }
+        (None, Some(_)) if first.is_empty() => Numbered::Unnumbered,
+        _ => Numbered::Malformed,
+    }
+}
+
+/// The number of a request that was sent behind [`numbered`].
+pub(crate) fn number(request: &Message) -> Option<u32> {
+    let number = request.first().try_into().ok()?;
+    Some(u32::from_be_bytes(number))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_numbered_reply_brings_its_number_back() {
+        let message =
+            |frames: &[&[u8]]| Message::from(frames.iter().map(|f| f.to_vec()).collect::<Vec<_>>());
+        let number = 0x0102_0304;
+        assert_eq!(numbered(number), *b"\x01\x04\x01\x02\x03\x04\x01\x00");
+        let reply = message(&[b"\x01\x02\x03\x04", b"", b"yes", b""]);
+        assert_eq!(super::number(&reply), Some(number));
+        let body = Message::from(["yes", ""]);
+        assert_eq!(open_numbered(reply), Numbered::Reply(number, body));
+        for unnumbered in [&[&b""[..], b"yes"][..], &[b"", b""]] {
+            assert_eq!(open_numbered(message(unnumbered)), Numbered::Unnumbered);
+        }
+        for malformed in [
+            &[&b""[..]][..],
+            &[b"1234"],
+            &[b"1234", b""],
+            &[b"1234", b"x", b"yes"],
+            &[b"123", b"", b"yes"],
+            &[b"12345", b"", b"yes"],
+        ] {
+            assert_eq!(open_numbered(message(malformed)), Numbered::Malformed);
+        }
+    }
 
     #[test]
     fn addresses_and_the_first_empty_frame_are_the_envelope() {

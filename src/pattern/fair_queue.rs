@@ -11,6 +11,7 @@ use super::PeerId;
 use super::departed::{Departed, Place};
 use super::line::Line;
 use super::slots::Slots;
+use crate::message::Message;
 use crate::peer_handle::Peer as Handle;
 use crate::pipe::sync::{Arc, Mutex};
 use crate::pipe::wake::{Listener, Signal, Ticket, Token};
@@ -158,14 +159,37 @@ impl FairQueue {
         }
     }
 
-    /// Drops everything that waits to be read.
-    pub(crate) fn discard_all(&self) {
+    /// Hands over everything that a peer has sent and nobody has read.
+    pub(crate) fn drain(&self, id: PeerId, mut each: impl FnMut(Message)) {
+        let mut guard = self.state.lock();
+        let state = &mut *guard;
+        state.collect(&self.line);
+        let token = state.peers.find(|peer| peer.id == id);
+        let Some(peer) = token.and_then(|token| state.peers.get_mut(token)) else {
+            return;
+        };
+        loop {
+            while let Some(message) = peer.batch.pop() {
+                each(message);
+            }
+            if !matches!(peer.refill(), Refill::Some) {
+                return;
+            }
+        }
+    }
+
+    /// Drops everything that waits to be read; returns how many messages that was.
+    pub(crate) fn discard_all(&self) -> usize {
+        let mut dropped = 0;
         let mut state = self.state.lock();
         let discard = |_, _: &Handle, batch: &mut Batch| {
             batch.skip();
             Some(())
         };
-        while let Next::Message(()) = state.next(&self.line, discard) {}
+        while let Next::Message(()) = state.next(&self.line, discard) {
+            dropped += 1;
+        }
+        dropped
     }
 
     /// Has `read` take the next message out of its batch. What it makes nothing of is gone, and the

@@ -11,7 +11,7 @@ use loom::thread;
 use super::audience::{Policy, Sent as Out, Shows, To};
 use super::fair_queue::{FairQueue, Next};
 use super::fan_out::FanOut;
-use super::requests::{Answer, Asked, Requests, Tickets};
+use super::requests::{Answer, Asked, Requests, Rules, Tickets};
 use super::round_robin::{RoundRobin, Sent};
 use super::{Departure, Pattern, PeerId};
 use crate::event::DisconnectReason;
@@ -414,7 +414,7 @@ fn ask(law: &Requests) -> Option<Message> {
 }
 
 fn law_with(outbound: &Arc<Pipe>, inbound: &Arc<Pipe>) -> Arc<Requests> {
-    let law = Requests::new();
+    let law = Requests::new(Rules::default());
     law.attach_outbound(FIRST, outbound);
     law.attach_inbound(FIRST, &Peer::somebody(), inbound);
     law
@@ -452,6 +452,7 @@ fn an_asker_hears_of_the_end_of_its_connection() {
             let departure = Departure {
                 unwritten: Vec::new(),
                 keeps_outbound: true,
+                endpoint: "inproc://x".parse().unwrap(),
                 reason: DisconnectReason::PeerClosed,
             };
             other.detach(FIRST, departure);

@@ -23,6 +23,7 @@
 pub(crate) mod audience;
 mod departed;
 pub(crate) mod envelope;
+mod exchange;
 pub(crate) mod fair_queue;
 pub(crate) mod fan_out;
 pub(crate) mod interest;
@@ -44,6 +45,7 @@ mod trie;
 
 use std::fmt;
 
+use crate::endpoint::Endpoint;
 use crate::event::DisconnectReason;
 use crate::identity::Identity;
 use crate::options::Options;
@@ -65,15 +67,22 @@ pub(crate) struct Departure {
     pub(crate) unwritten: Vec<Batch>,
     /// Whether the peer's outbound pipe stays, with what it holds, for the next connection.
     pub(crate) keeps_outbound: bool,
+    /// Where the connection was bound or connected.
+    pub(crate) endpoint: Endpoint,
     pub(crate) reason: DisconnectReason,
 }
 
 impl Departure {
     /// The end of a connection that leaves nothing to be sent elsewhere.
-    pub(crate) const fn with_nothing_left(keeps_outbound: bool, reason: DisconnectReason) -> Self {
+    pub(crate) const fn with_nothing_left(
+        keeps_outbound: bool,
+        endpoint: Endpoint,
+        reason: DisconnectReason,
+    ) -> Self {
         Self {
             unwritten: Vec::new(),
             keeps_outbound,
+            endpoint,
             reason,
         }
     }
@@ -100,6 +109,15 @@ impl Departure {
 #[derive(Debug)]
 pub(crate) struct NameTaken(pub(crate) Identity);
 
+/// Messages that a pattern has dropped and that no peer's pipe has counted, by reason.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Dropped {
+    /// Nobody has the name to which they were sent.
+    pub(crate) unroutable: u64,
+    /// They arrived, and nobody has a use for them.
+    pub(crate) unusable: u64,
+}
+
 /// What a socket type does with the ends of its peers' pipes.
 pub(crate) trait Pattern: fmt::Debug + Send + Sync {
     /// Whether messages may be queued for a peer that is not connected yet.
@@ -125,11 +143,6 @@ pub(crate) trait Pattern: fmt::Debug + Send + Sync {
     /// Keeps a name for a peer that is still to be connected; `false` when another one has it.
     fn reserve_name(&self, _: PeerId, _: &Identity, _: &Arc<Pipe>) -> bool {
         false
-    }
-
-    /// How many messages were dropped because nobody has the name to which they were sent.
-    fn unroutable(&self) -> u64 {
-        0
     }
 
     /// Whether there is a place for one more peer. `standing` names one whose queue is here
@@ -165,6 +178,11 @@ pub(crate) trait Pattern: fmt::Debug + Send + Sync {
 
     /// Nothing more is to be read from this peer.
     fn forget(&self, id: PeerId);
+
+    /// What was dropped that no peer's pipe has counted.
+    fn dropped(&self) -> Dropped {
+        Dropped::default()
+    }
 
     /// Nothing more will be sent or received. Returns how many messages had no peer to go to.
     fn close(&self) -> usize;

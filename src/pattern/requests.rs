@@ -1,28 +1,43 @@
-//! The law of REQ: one question at a time, and only its own answer.
+//! The law of REQ: a question gets its own answer, or the reason why there will be none.
 //!
 //! RFC 28 "The REQ Socket Type". A request goes round robin, behind an empty delimiter frame; its
 //! reply is taken from the peer that was asked and from nobody else. Where the RFC leaves a
 //! request whose connection dies waiting for ever, this one ends it with the reason, unless no
 //! byte of it had been written: then it is sent again.
+//!
+//! By default one question is open at a time, and one that is given up takes its connection with
+//! it, since nothing else tells its late reply from the next. With correlation every request has a
+//! [`Number`] that its reply brings back: then many may be open, and late replies are dropped.
 
-use std::task::{Context, Poll, ready};
+mod answers;
 
-use super::envelope::{DELIMITER, open_reply};
+use std::collections::HashSet;
+use std::task::{Context, Poll, Waker, ready};
+
+use super::envelope::{DELIMITER, number, numbered};
+use super::exchange::{Exchanges, Stage};
 use super::fair_queue::FairQueue;
 use super::line::Line;
 use super::round_robin::{RoundRobin, Sent};
-use super::{Departure, Pattern, PeerId};
+use super::{Departure, Dropped, Pattern, PeerId};
+use crate::endpoint::Endpoint;
 use crate::event::DisconnectReason;
 use crate::message::Message;
 use crate::peer_handle::Peer;
 use crate::pipe::Pipe;
-use crate::pipe::sync::{Arc, Mutex};
+use crate::pipe::sync::{Arc, Mutex, MutexGuard};
 use crate::pipe::wake::Ticket;
-use crate::wire::batch::Batch;
+
+pub(crate) use super::exchange::Number;
+
+/// The most requests that one socket has in flight with correlation; further ones wait for their
+/// turn. As many replies may wait in memory for tasks that do not come to fetch them.
+pub(crate) const IN_FLIGHT_MAX: usize = 1_024;
 
 /// See the [module](self).
 #[derive(Debug, Default)]
 pub(crate) struct Requests {
+    rules: Rules,
     sender: Arc<RoundRobin>,
     inbox: Arc<FairQueue>,
     /// Who waits for its turn to ask.
@@ -30,46 +45,40 @@ pub(crate) struct Requests {
     state: Mutex<State>,
 }
 
-#[derive(Debug, Default)]
-struct State {
-    exchange: Exchange,
-    asked: u64,
+/// How strictly questions and answers alternate.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Rules {
+    /// A new question in lock-step takes the place of an open one.
+    pub(crate) relaxed: bool,
+    /// Requests are numbered, and so are their replies.
+    pub(crate) correlate: bool,
 }
 
-/// Names one exchange, so that whoever gives up gives up its own.
-pub(crate) type Number = u64;
-
-/// What the socket is in the middle of.
 #[derive(Debug, Default)]
-enum Exchange {
-    #[default]
-    Idle,
-    /// The request is in the pipe of `peer`, or beyond it.
-    Asked {
-        number: Number,
-        lock_step: bool,
-        peer: PeerId,
-    },
-    /// The peer left before any byte of the request was written: somebody else is to be asked.
-    AskAgain {
-        number: Number,
-        lock_step: bool,
-        request: Message,
-    },
-    /// The reply will not come.
-    Lost {
-        number: Number,
-        lock_step: bool,
-        reason: DisconnectReason,
-    },
-    /// Nobody wants the reply; the connection goes down with it.
-    Abandoned { peer: PeerId },
+struct State {
+    exchanges: Exchanges,
+    /// A peer whose reply nobody wants any more, and whose connection goes down with it.
+    abandoned: Option<PeerId>,
+    /// Replies that answered nothing.
+    dropped: u64,
+}
+
+/// Whether it is somebody's turn to ask.
+enum Turn {
+    Now,
+    Later,
+    Never,
+    /// As soon as the connection to this peer has been ended.
+    Reset(PeerId),
 }
 
 /// How it went with asking.
 #[derive(Debug)]
 pub(crate) enum Asked {
     Number(Number),
+    /// The exchange that was open is given up: the connection to this peer is to be ended for it,
+    /// and then it may be asked again.
+    Reset(PeerId),
     /// A lock-step exchange is under way.
     OutOfTurn,
     Closed,
@@ -79,7 +88,7 @@ pub(crate) enum Asked {
 #[derive(Debug)]
 pub(crate) enum Answer {
     Reply(Message),
-    Lost(DisconnectReason),
+    Lost(Endpoint, DisconnectReason),
     /// This peer's reply has no delimiter: the connection is to be ended for it.
     Malformed(PeerId),
     OutOfTurn,
@@ -95,8 +104,11 @@ pub(crate) struct Tickets {
 }
 
 impl Requests {
-    pub(crate) fn new() -> Arc<Self> {
-        Arc::new(Self::default())
+    pub(crate) fn new(rules: Rules) -> Arc<Self> {
+        Arc::new(Self {
+            rules,
+            ..Self::default()
+        })
     }
 
     /// Sends a request when it is its turn and a peer has room.
@@ -107,39 +119,36 @@ impl Requests {
         request: &Message,
         lock_step: bool,
     ) -> Poll<Asked> {
+        let mut given_up = None;
+        let asked = self.poll_turn(cx, tickets, request, lock_step, &mut given_up);
+        given_up.into_iter().for_each(Waker::wake);
+        asked
+    }
+
+    /// As [`poll_ask`](Self::poll_ask); whoever waits for a reply that is given up is to be woken.
+    fn poll_turn(
+        &self,
+        cx: &mut Context<'_>,
+        tickets: &mut Tickets,
+        request: &Message,
+        lock_step: bool,
+        given_up: &mut Option<Waker>,
+    ) -> Poll<Asked> {
         let mut state = self.state.lock();
         loop {
             if self.turns.is_closed() {
                 return Poll::Ready(Asked::Closed);
             }
-            match &state.exchange {
-                Exchange::Idle => {
-                    // What is still there answers a question that nobody asks any more.
-                    self.inbox.discard_all();
-                    let sent = self
-                        .sender
-                        .poll_send(cx, &mut tickets.room, DELIMITER, request);
-                    return sent.map(|sent| match sent {
-                        Sent::To(peer) => {
-                            state.asked += 1;
-                            let number = state.asked;
-                            state.exchange = Exchange::Asked {
-                                number,
-                                lock_step,
-                                peer,
-                            };
-                            self.turns.served(&mut tickets.turn, false);
-                            Asked::Number(number)
-                        }
-                        Sent::Full | Sent::Closed => Asked::Closed,
-                    });
+            match self.turn(&mut state, lock_step, given_up) {
+                Turn::Now => return self.poll_send(cx, tickets, request, lock_step, state),
+                Turn::Later => {}
+                Turn::Never => return Poll::Ready(Asked::OutOfTurn),
+                Turn::Reset(peer) => {
+                    drop(state);
+                    // Whoever waits for the answer is out of turn now.
+                    self.inbox.nudge();
+                    return Poll::Ready(Asked::Reset(peer));
                 }
-                // It ends by itself, whoever asks next.
-                Exchange::Abandoned { .. } => {}
-                exchange if lock_step || exchange.is_lock_step() => {
-                    return Poll::Ready(Asked::OutOfTurn);
-                }
-                _ => {}
             }
             self.sender.leave(&mut tickets.room);
             if self.turns.wait(cx, &mut tickets.turn) {
@@ -149,104 +158,69 @@ impl Requests {
         }
     }
 
-    /// Waits for the answer to the request of this number, or of the lock-step one under way.
-    pub(crate) fn poll_answer(
-        &self,
-        cx: &mut Context<'_>,
-        tickets: &mut Tickets,
-        wanted: Option<Number>,
-    ) -> Poll<Answer> {
-        loop {
-            let mut state = self.state.lock();
-            // Also where the end of the socket has ended the exchange.
-            if self.turns.is_closed() {
-                return Poll::Ready(Answer::Closed);
-            }
-            let (number, peer) = match &state.exchange {
-                Exchange::Asked { number, peer, .. } => (*number, Some(*peer)),
-                Exchange::AskAgain { number, .. } | Exchange::Lost { number, .. } => {
-                    (*number, None)
-                }
-                Exchange::Idle | Exchange::Abandoned { .. } => {
-                    return Poll::Ready(Answer::OutOfTurn);
-                }
+    fn turn(&self, state: &mut State, lock_step: bool, given_up: &mut Option<Waker>) -> Turn {
+        let Rules { relaxed, correlate } = self.rules;
+        let sent = state.exchanges.lock_step();
+        if correlate {
+            return match sent {
+                _ if !lock_step && state.exchanges.len() < IN_FLIGHT_MAX => Turn::Now,
+                _ if !lock_step => Turn::Later,
+                Some(_) if !relaxed => Turn::Never,
+                _ => Turn::Now,
             };
-            let own = match wanted {
-                Some(wanted) => wanted == number,
-                // The reply to a `request` of another task is not for a `recv` to take.
-                None => state.exchange.is_lock_step(),
-            };
-            if !own {
-                return Poll::Ready(Answer::OutOfTurn);
+        }
+        match sent {
+            // It ends by itself, whoever asks next.
+            _ if state.abandoned.is_some() => Turn::Later,
+            Some(number) if relaxed => {
+                let exchange = state.exchanges.end(number);
+                let reset = exchange.and_then(|exchange| {
+                    *given_up = exchange.waker;
+                    self.give_up(state, number, &exchange.stage)
+                });
+                reset.map_or(Turn::Now, Turn::Reset)
             }
-            if let Some(peer) = peer {
-                // The reply of a peer that has left since lies in the inbox before its departure
-                // is told, so the inbox is always looked at first.
-                let from_peer = |id, batch: &mut Batch| {
-                    if id == peer {
-                        return batch.pop();
-                    }
-                    batch.skip();
-                    None
-                };
-                let message = ready!(self.inbox.poll_next(cx, &mut tickets.reply, from_peer));
-                let answer = match message.map(open_reply) {
-                    None => Answer::Closed,
-                    Some(None) => Answer::Malformed(peer),
-                    Some(Some(reply)) => {
-                        state.exchange = Exchange::Idle;
-                        drop(state);
-                        self.turns.wake_all();
-                        Answer::Reply(reply)
-                    }
-                };
-                return Poll::Ready(answer);
-            }
-            match std::mem::take(&mut state.exchange) {
-                Exchange::AskAgain {
-                    number,
-                    lock_step,
-                    request,
-                } => match self.send_again(cx, tickets, &request) {
-                    Poll::Ready(Sent::To(peer)) => {
-                        state.exchange = Exchange::Asked {
-                            number,
-                            lock_step,
-                            peer,
-                        };
-                    }
-                    Poll::Ready(Sent::Full | Sent::Closed) => {
-                        return Poll::Ready(Answer::Closed);
-                    }
-                    Poll::Pending => {
-                        state.exchange = Exchange::AskAgain {
-                            number,
-                            lock_step,
-                            request,
-                        };
-                        return Poll::Pending;
-                    }
-                },
-                Exchange::Lost { reason, .. } => {
-                    drop(state);
-                    self.turns.wake_all();
-                    return Poll::Ready(Answer::Lost(reason));
-                }
-                other => state.exchange = other,
-            }
+            Some(_) => Turn::Never,
+            None if state.exchanges.len() == 0 => Turn::Now,
+            None if lock_step => Turn::Never,
+            None => Turn::Later,
         }
     }
 
-    /// Sends a request that came back. What lies in the inbox now is no answer to it, whoever gets
-    /// it.
-    fn send_again(
+    /// It is this one's turn: sends its request when a peer has room.
+    fn poll_send(
         &self,
         cx: &mut Context<'_>,
         tickets: &mut Tickets,
         request: &Message,
-    ) -> Poll<Sent> {
-        self.inbox.discard_all();
-        self.sender.poll_send(cx, &mut tickets.room, &[], request)
+        lock_step: bool,
+        mut state: MutexGuard<'_, State>,
+    ) -> Poll<Asked> {
+        let number = state.exchanges.next_number();
+        let room = &mut tickets.room;
+        let sent = if self.rules.correlate {
+            self.sender.poll_send(cx, room, &numbered(number), request)
+        } else {
+            self.discard_all(&mut state);
+            self.sender.poll_send(cx, room, DELIMITER, request)
+        };
+        let Sent::To(peer) = ready!(sent) else {
+            return Poll::Ready(Asked::Closed);
+        };
+        let before = state.exchanges.begin(number, peer, lock_step);
+        let more = self.rules.correlate && state.exchanges.len() < IN_FLIGHT_MAX;
+        drop(state);
+        self.turns.served(&mut tickets.turn, more);
+        // Whoever waited for that answer waits for this one now.
+        let waker = before.and_then(|before| before.waker);
+        waker.into_iter().for_each(Waker::wake);
+        Poll::Ready(Asked::Number(number))
+    }
+
+    /// What is still there answers a question that nobody asks any more.
+    fn discard_all(&self, state: &mut State) {
+        let dropped = self.inbox.discard_all() as u64;
+        state.dropped = state.dropped.saturating_add(dropped);
     }
 
     /// Leaves every line.
@@ -258,58 +232,54 @@ impl Requests {
 
     /// Gives the request of this number up. Returns the peer whose connection has to end because
     /// its answer could still come.
-    pub(crate) fn abandon(&self, wanted: Number) -> Option<PeerId> {
+    pub(crate) fn abandon(&self, number: Number) -> Option<PeerId> {
         let mut state = self.state.lock();
-        let reset = match &state.exchange {
-            Exchange::Asked { number, peer, .. } if *number == wanted => {
-                let peer = *peer;
-                if !self.sender.take_back(peer).is_empty() {
-                    state.exchange = Exchange::Idle;
-                    None
-                } else {
-                    state.exchange = Exchange::Abandoned { peer };
-                    Some(peer)
-                }
-            }
-            Exchange::AskAgain { number, .. } | Exchange::Lost { number, .. }
-                if *number == wanted =>
-            {
-                state.exchange = Exchange::Idle;
-                None
-            }
-            _ => return None,
-        };
-        drop(state);
-        self.turns.wake_all();
+        let exchange = state.exchanges.end(number)?;
+        let reset = self.give_up(&mut state, number, &exchange.stage);
+        self.ended(state);
         reset
+    }
+
+    /// Sees to it that the reply of an exchange that has been ended is not taken for another's.
+    fn give_up(&self, state: &mut State, given_up: Number, stage: &Stage) -> Option<PeerId> {
+        let &Stage::Asked(peer) = stage else {
+            return None;
+        };
+        if self.rules.correlate {
+            let others = |request: &Message| number(request) != Some(given_up);
+            self.sender.retain(peer, others);
+            return None;
+        }
+        if !self.sender.take_back(peer).is_empty() {
+            return None;
+        }
+        state.abandoned = Some(peer);
+        Some(peer)
+    }
+
+    /// An exchange has ended, and somebody else may ask.
+    fn ended(&self, state: MutexGuard<'_, State>) {
+        drop(state);
+        if self.rules.correlate {
+            self.turns.wake_one();
+        } else {
+            self.turns.wake_all();
+        }
     }
 }
 
 #[cfg(all(test, not(pipe_loom)))]
 impl Requests {
-    pub(super) fn peer_asked(&self) -> Option<PeerId> {
-        match self.state.lock().exchange {
-            Exchange::Asked { peer, .. } => Some(peer),
-            _ => None,
-        }
+    pub(super) fn peer_asked(&self, number: Number) -> Option<PeerId> {
+        self.state.lock().exchanges.peer_asked(number)
     }
-}
 
-impl Exchange {
-    const fn is_lock_step(&self) -> bool {
-        matches!(
-            self,
-            Self::Asked {
-                lock_step: true,
-                ..
-            } | Self::AskAgain {
-                lock_step: true,
-                ..
-            } | Self::Lost {
-                lock_step: true,
-                ..
-            }
-        )
+    pub(super) fn number_from(&self, next: Number) {
+        self.state.lock().exchanges.start_at(next);
+    }
+
+    pub(super) fn open(&self) -> usize {
+        self.state.lock().exchanges.len()
     }
 }
 
@@ -326,57 +296,49 @@ impl Pattern for Requests {
         self.inbox.attach(id, peer, Arc::clone(pipe));
     }
 
+    /// Requests that came back unwritten are sent again, those that are still queued stay, and the
+    /// others are lost, unless the reply was there before the end. Those that nobody waits for any more count as given up, not as dropped.
     fn detach(&self, id: PeerId, departure: Departure) -> usize {
         let Departure {
             mut unwritten,
             keeps_outbound,
+            endpoint,
             reason,
         } = departure;
-        let mut state = self.state.lock();
-        if !keeps_outbound {
+        let numbered = self.rules.correlate;
+        let mut guard = self.state.lock();
+        let exchanges = &mut guard.exchanges;
+        let mut queued = HashSet::new();
+        if keeps_outbound {
+            self.sender.retain(id, |request| {
+                let number = exchanges.of_request(id, request, numbered);
+                queued.extend(number);
+                number.is_some()
+            });
+        } else {
             unwritten.extend(self.sender.take_back(id));
             self.sender.detach(id, Vec::new());
         }
-        let mut dropped = 0;
-        match std::mem::take(&mut state.exchange) {
-            Exchange::Asked {
-                number,
-                lock_step,
-                peer,
-            } if peer == id => {
-                let queued = self.sender.is_queued(id);
-                let request = unwritten.iter_mut().find_map(|batch| batch.pop());
-                state.exchange = if keeps_outbound && queued {
-                    Exchange::Asked {
-                        number,
-                        lock_step,
-                        peer,
-                    }
-                } else if let Some(request) = request {
-                    Exchange::AskAgain {
-                        number,
-                        lock_step,
-                        request,
-                    }
-                } else {
-                    Exchange::Lost {
-                        number,
-                        lock_step,
-                        reason,
-                    }
-                };
-            }
-            Exchange::Abandoned { peer } if peer == id => {
-                // It may have come back unwritten: nobody wants it sent.
-                self.sender.take_back(id);
-            }
-            other => {
-                state.exchange = other;
-                dropped = unwritten.iter().map(Batch::messages).sum();
+        for mut batch in unwritten {
+            while let Some(request) = batch.pop() {
+                let number = exchanges.of_request(id, &request, numbered);
+                if let Some(exchange) = number.and_then(|number| exchanges.get_mut(number)) {
+                    exchange.stage = Stage::AskAgain(request);
+                }
             }
         }
-        dropped += self.inbox.sweep(id);
-        drop(state);
+        self.read_last_words(&mut guard, id, &queued);
+        let exchanges = &mut guard.exchanges;
+        for (number, stage) in exchanges.with_mut(id) {
+            if !queued.contains(&number) {
+                *stage = Stage::Lost(endpoint.clone(), reason.clone());
+            }
+        }
+        if guard.abandoned == Some(id) {
+            guard.abandoned = None;
+        }
+        let dropped = self.inbox.sweep(id);
+        drop(guard);
         self.turns.wake_all();
         self.inbox.nudge();
         dropped
@@ -384,6 +346,13 @@ impl Pattern for Requests {
 
     fn forget(&self, id: PeerId) {
         self.inbox.forget(id);
+    }
+
+    fn dropped(&self) -> Dropped {
+        Dropped {
+            unusable: self.state.lock().dropped,
+            ..Dropped::default()
+        }
     }
 
     fn close(&self) -> usize {

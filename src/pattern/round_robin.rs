@@ -182,13 +182,28 @@ impl RoundRobin {
         state.rehome(&self.line, &mut due);
     }
 
-    /// Whether something that was sent to this peer has not been taken for writing.
-    pub(crate) fn is_queued(&self, id: PeerId) -> bool {
-        let state = self.state.lock();
+    /// Looks at everything that was sent to this peer and has not been taken for writing, in order,
+    /// and takes back what is not `wanted`. Nobody may send meanwhile.
+    pub(crate) fn retain(&self, id: PeerId, mut wanted: impl FnMut(&Message) -> bool) {
+        let mut due = Due::default();
+        let mut state = self.state.lock();
         let token = state.peers.find(|peer| peer.id == id);
-        token
-            .and_then(|token| state.peers.get(token))
-            .is_some_and(|peer| peer.feed.is_queued())
+        let Some(peer) = token.and_then(|token| state.peers.get_mut(token)) else {
+            return;
+        };
+        // What is staged is counted by the pipe.
+        peer.feed.hand_over(&mut due);
+        let mut rest = Batch::default();
+        for mut batch in peer.feed.take_back() {
+            while let Some(message) = batch.pop() {
+                if wanted(&message) {
+                    rest.push(&[], &message, 0);
+                }
+            }
+        }
+        let pipe = Arc::clone(peer.feed.pipe());
+        drop(state);
+        pipe.put_back(rest);
     }
 
     /// Takes back what was sent to this peer and has not been taken for writing.

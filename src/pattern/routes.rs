@@ -17,7 +17,7 @@ use std::task::{Context, Poll};
 
 use super::fair_queue::{FairQueue, Next};
 use super::outlet::Outlet;
-use super::{Departure, NameTaken, Pattern, PeerId};
+use super::{Departure, Dropped, NameTaken, Pattern, PeerId};
 use crate::identity::Identity;
 use crate::message::Message;
 use crate::options::Options;
@@ -372,8 +372,11 @@ impl Pattern for Routes {
         true
     }
 
-    fn unroutable(&self) -> u64 {
-        self.unroutable.load(Ordering::Relaxed) as u64
+    fn dropped(&self) -> Dropped {
+        Dropped {
+            unroutable: self.unroutable.load(Ordering::Relaxed) as u64,
+            ..Dropped::default()
+        }
     }
 
     /// It has been given its outlet with its name.

@@ -195,7 +195,8 @@ pub(crate) fn join(bound: &Bound, caller: &Arc<Caller>) {
             // What is queued is with the server now.
             caller.cancel();
         }
-        let departure = Departure::with_nothing_left(caller.standing.is_some(), reason.clone());
+        let (stands, endpoint) = (caller.standing.is_some(), caller.endpoint.clone());
+        let departure = Departure::with_nothing_left(stands, endpoint, reason.clone());
         end.hang_up(reason, || client.depart(id, departure));
     }
 }
@@ -331,6 +332,7 @@ impl LinkEnd {
             let departure = Departure {
                 unwritten,
                 keeps_outbound,
+                endpoint: caller.endpoint.clone(),
                 reason: told,
             };
             hub.depart(other.id, departure);

@@ -94,7 +94,7 @@ async fn drive(
     let mut traffic = Traffic::new(read, write, connection, pipes.clone(), peer);
     let reason = poll_fn(|cx| traffic.poll(cx)).await;
     let unwritten = traffic.into_unwritten().await;
-    let departure = leave(&pipes, place.standing.is_some(), unwritten, reason.clone());
+    let departure = leave(&pipes, place, unwritten, reason.clone());
     hub.depart(id, departure);
     Outcome {
         lasted: Some(since.elapsed()),
@@ -167,7 +167,8 @@ fn newcomer(hub: &dyn Hub, place: &Place, peer: PeerInfo) -> Newcomer {
 }
 
 /// Gives back what was not sent: to the pipe if that stays, else to the pattern.
-fn leave(pipes: &Pipes, standing: bool, begun: Batch, reason: DisconnectReason) -> Departure {
+fn leave(pipes: &Pipes, place: Place, begun: Batch, reason: DisconnectReason) -> Departure {
+    let standing = place.standing.is_some();
     let mut unwritten = Vec::new();
     if standing {
         pipes.outbound.leave();
@@ -183,6 +184,7 @@ fn leave(pipes: &Pipes, standing: bool, begun: Batch, reason: DisconnectReason) 
     Departure {
         unwritten,
         keeps_outbound: standing,
+        endpoint: place.endpoint,
         reason,
     }
 }

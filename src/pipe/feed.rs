@@ -108,11 +108,6 @@ impl Feed {
         batches
     }
 
-    /// Whether the consumer has not taken everything.
-    pub(crate) fn is_queued(&self) -> bool {
-        !self.staged.is_empty() || self.pipe.load().messages > 0
-    }
-
     /// The messages that a closed pipe did not take.
     pub(crate) fn into_staged(self) -> Batch {
         self.staged

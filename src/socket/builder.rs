@@ -14,6 +14,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
+mod asks;
+
 use super::context::Context;
 use crate::identity::Identity;
 use crate::options::Capacity;
@@ -71,6 +73,9 @@ pub trait QueuesAhead: Build {}
 
 /// A type of which each message may stand for all that came before it.
 pub trait Conflates: Build {}
+
+/// A type that asks, and waits for the answer.
+pub trait Asks: Build {}
 
 /// A type that tells its peers a name.
 pub trait Identified: Build {}

@@ -13,7 +13,7 @@ use super::events::EventHub;
 use super::stats::{CloseReport, Drops, Flow, PeerStats, SocketStats};
 use crate::event::{DisconnectReason, Event};
 use crate::options::Options;
-use crate::pattern::{Departure, NameTaken, Pattern, PeerId};
+use crate::pattern::{Departure, Dropped, NameTaken, Pattern, PeerId};
 use crate::peer::{Hub, Newcomer};
 use crate::pipe::sync::Mutex;
 use crate::pipe::{CloseReason, Passed, Pipe};
@@ -128,7 +128,11 @@ impl Core {
                 // What is sent from here on is for whoever comes next.
                 newcomer.pipes.outbound.leave();
             }
-            let departure = Departure::with_nothing_left(newcomer.standing, reason.clone());
+            let departure = Departure::with_nothing_left(
+                newcomer.standing,
+                newcomer.peer.endpoint().clone(),
+                reason.clone(),
+            );
             return link.hang_up(reason, || self.depart(id, departure));
         }
         // The session watches both pipes; the one that outlives it must stay open.
@@ -161,8 +165,14 @@ impl Core {
         for peer in peers {
             count_received(&mut stats, peer.received());
         }
-        stats.drops.unroutable = self.pattern.unroutable();
-        stats.dropped = stats.dropped.saturating_add(stats.drops.unroutable);
+        let Dropped {
+            unroutable,
+            unusable,
+        } = self.pattern.dropped();
+        stats.drops.unroutable = unroutable;
+        stats.drops.unusable = stats.drops.unusable.saturating_add(unusable);
+        let dropped = unroutable.saturating_add(unusable);
+        stats.dropped = stats.dropped.saturating_add(dropped);
         stats
     }
 

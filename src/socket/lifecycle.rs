@@ -234,10 +234,13 @@ impl Core {
             }
             self.say_goodbye(peer);
         }
-        for standing in gone.iter().filter_map(|attached| attached.standing()) {
-            let departure = Departure::with_nothing_left(false, DisconnectReason::Closed);
-            self.pattern.detach(standing.id, departure);
-            self.give_up_seat(standing.id);
+        for attached in &gone {
+            if let Some(standing) = attached.standing() {
+                let (endpoint, reason) = (attached.endpoint.clone(), DisconnectReason::Closed);
+                let departure = Departure::with_nothing_left(false, endpoint, reason);
+                self.pattern.detach(standing.id, departure);
+                self.give_up_seat(standing.id);
+            }
         }
         self.halt_after_linger(gone, peers);
         Ok(())
@@ -258,7 +261,8 @@ impl Core {
         #[cfg(feature = "inproc")]
         if let Some(link) = &peer.link {
             // What is in the pipe is with the peer already.
-            let departure = Departure::with_nothing_left(peer.standing, DisconnectReason::Closed);
+            let (endpoint, reason) = (peer.peer.endpoint().clone(), DisconnectReason::Closed);
+            let departure = Departure::with_nothing_left(peer.standing, endpoint, reason);
             link.hang_up(DisconnectReason::Closed, || {
                 self.depart(peer.id, departure);
             });
@@ -424,6 +428,7 @@ impl Core {
         let departure = Departure {
             unwritten: standing.outbound.drain(),
             keeps_outbound: false,
+            endpoint: attached.endpoint.clone(),
             reason: DisconnectReason::Closed,
         };
         let dropped = self.pattern.detach(standing.id, departure) as u64;

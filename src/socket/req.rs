@@ -3,23 +3,28 @@
 use std::future::poll_fn;
 use std::sync::Arc;
 
-use super::builder::{Build, Identified, Parts, Probes, QueuesAhead, Receives, Sends, sealed};
+use super::builder::{
+    Asks, Build, Identified, Parts, Probes, QueuesAhead, Receives, Sends, sealed,
+};
 use super::core::Core;
 use super::handle::{Handle, common_methods};
 use super::pace::Pace;
 use crate::error::{RecvError, RequestError, SendError};
 use crate::fault::{PeerFault, ProtocolError};
 use crate::message::Message;
-use crate::pattern::requests::{Answer, Asked, Number, Requests, Tickets};
+use crate::pattern::requests::{Answer, Asked, Number, Requests, Rules, Tickets};
 use crate::pipe::CloseReason;
 use crate::socket_type::SocketType;
 
-/// Asks REP (or ROUTER) peers, one question at a time (RFC 28).
+/// Asks REP (or ROUTER) peers (RFC 28).
 ///
 /// [`request`](Self::request) is the whole exchange as one call. [`send`](Self::send) and
 /// [`recv`](Self::recv) are its halves, for code that is ported from elsewhere. Requests go round
-/// robin when there are several peers. Handles are cheap to clone; requests of several tasks wait
-/// for each other, since a REQ has one question open at a time.
+/// robin when there are several peers. Handles are cheap to clone.
+///
+/// A REQ has one question open at a time: requests of several tasks wait for each other. One that
+/// is built with [`correlate`](crate::SocketBuilder::correlate) has up to 1,024 open at once, each
+/// of which gets its own reply, in whatever order the servers answer.
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread")]
@@ -57,19 +62,23 @@ common_methods!(ReqSocket);
 
 impl ReqSocket {
     /// Sends a request and waits for its reply. Waits for its turn while another request of this
-    /// socket is open, and for a peer that has room.
+    /// socket is open (with [`correlate`](crate::SocketBuilder::correlate): while 1,024 are), and
+    /// for a peer that has room.
     ///
     /// *Delivery*: a request is sent at most once. If its connection dies before any byte of it
     /// was written it is sent over the next one, or to another peer; if it dies later, the request
-    /// fails with the reason. Then the server may or may not have acted on it.
+    /// fails with the reason. Then the server may or may not have acted on it. A peer that leaves
+    /// fails the requests that were sent to it, and no others.
     ///
     /// *Cancel safety*: dropping the future abandons this request and nothing else. If it had been
-    /// sent, its connection is closed and made anew, so that a late reply cannot be taken for the
-    /// answer to the next request. So `tokio::time::timeout` around it is all that a client needs
-    /// to give up on a server.
+    /// written, its connection is closed and made anew, so that a late reply cannot be taken for
+    /// the answer to the next request. With [`correlate`](crate::SocketBuilder::correlate) the
+    /// connection stays, and the late reply is dropped and counted. Either way
+    /// `tokio::time::timeout` around it is all that a client needs to give up on a server.
     ///
-    /// *Errors*: [`RequestError::Lost`] with the reason, [`RequestError::OutOfTurn`] while a
-    /// [`send`](Self::send) waits for its [`recv`](Self::recv), [`RequestError::Closed`] and
+    /// *Errors*: [`RequestError::Lost`] with the endpoint and the reason; without `correlate` and
+    /// [`relaxed`](crate::SocketBuilder::relaxed), [`RequestError::OutOfTurn`] while a
+    /// [`send`](Self::send) waits for its [`recv`](Self::recv); [`RequestError::Closed`] and
     /// [`RequestError::Interrupted`].
     ///
     /// ```
@@ -106,16 +115,15 @@ impl ReqSocket {
         let message = message.into();
         let mut open = Open::new(self);
         poll_fn(|cx| self.questions.pace.poll(cx)).await;
-        let law = &self.questions.law;
-        match poll_fn(|cx| law.poll_ask(cx, &mut open.tickets, &message, false)).await {
+        match open.ask(&message, false).await {
             Asked::Number(number) => open.number = Some(number),
-            Asked::OutOfTurn => return Err(RequestError::OutOfTurn(message)),
+            Asked::Reset(_) | Asked::OutOfTurn => return Err(RequestError::OutOfTurn(message)),
             Asked::Closed => return Err(RequestError::Closed(message)),
         }
         drop(message);
         match open.answer().await {
             Answer::Reply(reply) => Ok(reply),
-            Answer::Lost(reason) => Err(RequestError::Lost { reason }),
+            Answer::Lost(endpoint, reason) => Err(RequestError::Lost { endpoint, reason }),
             _ => Err(RequestError::Interrupted),
         }
     }
@@ -125,17 +133,19 @@ impl ReqSocket {
     ///
     /// *Delivery*: as for [`request`](Self::request).
     ///
-    /// *Cancel safety*: a dropped future has sent nothing.
+    /// *Cancel safety*: a dropped future has sent nothing. With
+    /// [`relaxed`](crate::SocketBuilder::relaxed) and without
+    /// [`correlate`](crate::SocketBuilder::correlate) it may have abandoned the request before.
     ///
-    /// *Errors*: [`SendError::OutOfTurn`] while another request is open, [`SendError::Closed`];
-    /// both give the message back.
+    /// *Errors*: [`SendError::OutOfTurn`] while another request is open: with `correlate` only one
+    /// that was sent by `send`, with `relaxed` none such. [`SendError::Closed`]. Both give the
+    /// message back.
     pub async fn send(&self, message: impl Into<Message>) -> Result<(), SendError> {
         let message = message.into();
         let mut open = Open::new(self);
-        let law = &self.questions.law;
-        match poll_fn(|cx| law.poll_ask(cx, &mut open.tickets, &message, true)).await {
+        match open.ask(&message, true).await {
             Asked::Number(_) => Ok(()),
-            Asked::OutOfTurn => Err(SendError::OutOfTurn(message)),
+            Asked::Reset(_) | Asked::OutOfTurn => Err(SendError::OutOfTurn(message)),
             Asked::Closed => Err(SendError::Closed(message)),
         }
     }
@@ -144,13 +154,13 @@ impl ReqSocket {
     ///
     /// *Cancel safety*: a dropped future loses nothing; the reply can be waited for again.
     ///
-    /// *Errors*: [`RecvError::Lost`] with the reason when the connection died,
+    /// *Errors*: [`RecvError::Lost`] with the endpoint and the reason when the connection died,
     /// [`RecvError::OutOfTurn`] when nothing was asked, [`RecvError::Closed`].
     pub async fn recv(&self) -> Result<Message, RecvError> {
         let mut open = Open::new(self);
         match open.answer().await {
             Answer::Reply(reply) => Ok(reply),
-            Answer::Lost(reason) => Err(RecvError::Lost { reason }),
+            Answer::Lost(endpoint, reason) => Err(RecvError::Lost { endpoint, reason }),
             Answer::OutOfTurn => Err(RecvError::OutOfTurn),
             Answer::Malformed(_) | Answer::Closed => Err(RecvError::Closed),
         }
@@ -173,6 +183,21 @@ impl<'a> Open<'a> {
             socket,
             tickets: Tickets::default(),
             number: None,
+        }
+    }
+
+    /// Waits until the request has been sent. Where another one is given up for it, the connection
+    /// of that one is ended first.
+    async fn ask(&mut self, request: &Message, lock_step: bool) -> Asked {
+        let law = &self.socket.questions.law;
+        loop {
+            let tickets = &mut self.tickets;
+            match poll_fn(|cx| law.poll_ask(cx, tickets, request, lock_step)).await {
+                Asked::Reset(peer) => {
+                    self.socket.handle.core().end_peer(peer, CloseReason::Reset);
+                }
+                asked => return asked,
+            }
         }
     }
 
@@ -212,12 +237,14 @@ impl sealed::Sealed for ReqSocket {}
 impl Sends for ReqSocket {}
 impl Receives for ReqSocket {}
 impl QueuesAhead for ReqSocket {}
+impl Asks for ReqSocket {}
 impl Identified for ReqSocket {}
 impl Probes for ReqSocket {}
 
 impl Build for ReqSocket {
     fn build(parts: Parts) -> Self {
-        let law = Requests::new();
+        let (relaxed, correlate) = (parts.options.relaxed, parts.options.correlate);
+        let law = Requests::new(Rules { relaxed, correlate });
         let pattern = Arc::clone(&law);
         let core = Core::new(parts.options, SocketType::Req, parts.context, pattern);
         let questions = Arc::new(Questions {

@@ -29,7 +29,7 @@ pub struct SocketStats {
     /// Arrived from peers, read by the application or not.
     pub received: Flow,
     /// Messages that were dropped: for a full subscriber, with a peer that left, because nobody
-    /// can read them on this type of socket, because they were no requests, because a ROUTER knows
+    /// can read them on this type of socket, because they were no requests or answered none, because a ROUTER knows
     /// nobody of the name, or because peers that had left have sent more than is
     /// [kept](crate::SocketBuilder::recv_hwm_bytes).
     pub dropped: u64,
@@ -67,7 +67,7 @@ pub struct Drops {
     /// what is kept of peers that have left.
     pub departed: u64,
     /// They arrived and are of no use: nobody can read them on this type of socket, or they are no
-    /// requests.
+    /// requests, or they are replies that answer nothing.
     pub unusable: u64,
     /// A ROUTER with [`drop_unroutable`](crate::SocketBuilder::drop_unroutable) knew nobody of the
     /// name.

@@ -14,6 +14,7 @@ mod balance;
 mod brokers;
 mod closing;
 mod conflate;
+mod correlated;
 mod crowds;
 mod dealer;
 mod endpoints;

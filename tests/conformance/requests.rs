@@ -218,7 +218,10 @@ async fn a_server_that_closes_loses_the_request(transport: Transport) {
     };
     let (reply, _) = soon(futures::future::join(req.request("deadly"), death)).await;
     match reply {
-        Err(RequestError::Lost { reason, .. }) => {
+        Err(RequestError::Lost {
+            reason, endpoint, ..
+        }) => {
+            assert_eq!(endpoint.to_string(), place);
             assert_matches!(
                 reason,
                 DisconnectReason::PeerClosed | DisconnectReason::Io(_)
@@ -286,6 +289,8 @@ async fn a_late_answer_on_the_old_connection() {
 #[tokio::test]
 async fn a_server_that_dies_with_the_request() {
     let (req, listener, mut server) = raw_server().await;
+    let port = listener.local_addr().unwrap().port();
+    let lost = format!("the reply of tcp://127.0.0.1:{port} will not come: ");
     for round in 0..4 {
         let client = tokio::spawn({
             let req = req.clone();
@@ -303,10 +308,7 @@ async fn a_server_that_dies_with_the_request() {
         }
         match soon(client).await.unwrap() {
             Err(error @ RequestError::Lost { .. }) => {
-                assert!(
-                    error.to_string().starts_with("the reply will not come: "),
-                    "{error}"
-                );
+                assert!(error.to_string().starts_with(&lost), "{error}");
             }
             other => panic!("{other:?}"),
         }

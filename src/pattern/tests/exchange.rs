@@ -4,12 +4,11 @@ use std::task::{Context, Poll, Waker};
 
 use proptest::prelude::*;
 
-use super::{drain, pipe};
-use crate::event::DisconnectReason;
+use super::{departure, drain, pipe};
 use crate::message::Message;
 use crate::pattern::replies::{self, Replies, Route};
-use crate::pattern::requests::{Answer, Asked, Requests, Tickets};
-use crate::pattern::{Departure, Pattern, PeerId};
+use crate::pattern::requests::{Answer, Asked, Number, Requests, Rules, Tickets};
+use crate::pattern::{Pattern, PeerId};
 use crate::peer_handle::Peer;
 use crate::pipe::sync::Arc;
 use crate::pipe::wake::Ticket;
@@ -61,14 +60,14 @@ struct World {
     ids: u64,
     asked: usize,
     /// The request under way, with its number.
-    open: Option<(u64, Message)>,
+    open: Option<(Number, Message)>,
     tickets: Tickets,
 }
 
 impl World {
     fn new() -> Self {
         let mut world = Self {
-            law: Requests::new(),
+            law: Requests::new(Rules::default()),
             servers: Vec::new(),
             ids: 0,
             asked: 0,
@@ -93,6 +92,11 @@ impl World {
         });
     }
 
+    fn peer_asked(&self) -> Option<PeerId> {
+        let (number, _) = self.open.as_ref()?;
+        self.law.peer_asked(*number)
+    }
+
     fn position(&self, id: PeerId) -> usize {
         let found = self.servers.iter().position(|server| server.id == id);
         found.expect("it asked one of them")
@@ -103,11 +107,7 @@ impl World {
         let server = self.servers.remove(index);
         server.inbound.close(CloseReason::Lost);
         server.outbound.close(CloseReason::Lost);
-        let departure = Departure {
-            unwritten: server.outbound.drain(),
-            keeps_outbound: false,
-            reason: DisconnectReason::PeerClosed,
-        };
+        let departure = departure(server.outbound.drain(), false);
         self.law.detach(server.id, departure);
         self.arrive();
     }
@@ -154,7 +154,7 @@ impl World {
                         prop_assert_eq!(&reply, question, "the answer to another question");
                         self.open = None;
                     }
-                    Poll::Ready(Answer::Lost(_)) => self.open = None,
+                    Poll::Ready(Answer::Lost(..)) => self.open = None,
                     Poll::Ready(Answer::Malformed(peer)) => {
                         let index = self.position(peer);
                         self.depart(index);
@@ -190,7 +190,7 @@ impl World {
                 let asked = self.open.is_some();
                 let server = &self.servers[index];
                 // The one that was asked may say what it likes; the protocol cannot tell.
-                if !asked || self.law.peer_asked() != Some(server.id) {
+                if !asked || self.peer_asked() != Some(server.id) {
                     drop(server.inbound.push(&[], &Message::from(["", "blurt"])));
                 }
             }
@@ -284,12 +284,7 @@ proptest! {
                         .map(|body| Message::from(["hop", "", &*body.text()]))
                         .collect();
                     prop_assert_eq!(drain(&outbound), expected);
-                    let departure = Departure {
-                        unwritten: Vec::new(),
-                        keeps_outbound: false,
-                        reason: DisconnectReason::PeerClosed,
-                    };
-                    prop_assert_eq!(law.detach(id, departure), 0);
+                    prop_assert_eq!(law.detach(id, departure(Vec::new(), false)), 0);
                 }
                 _ => {}
             }
@@ -306,12 +301,12 @@ proptest! {
 fn a_request_of_which_nothing_was_written_is_sent_to_another_peer() {
     let mut world = World::new();
     world.step(&Op::Ask).unwrap();
-    let asked = world.law.peer_asked().unwrap();
+    let asked = world.peer_asked().unwrap();
     let index = world.position(asked);
     world.depart(index);
     // It is asked again by whoever waits for the answer, who gets it.
     world.step(&Op::Answer(false)).unwrap();
-    assert_ne!(world.law.peer_asked(), Some(asked));
+    assert_ne!(world.peer_asked(), Some(asked));
     for index in [0, 1] {
         world.step(&Op::Serve(index)).unwrap();
         world.step(&Op::Reply(index)).unwrap();
@@ -324,7 +319,7 @@ fn a_request_of_which_nothing_was_written_is_sent_to_another_peer() {
 fn what_a_peer_said_before_it_was_asked_again_is_no_answer() {
     let mut world = World::new();
     world.step(&Op::Ask).unwrap();
-    let asked = world.law.peer_asked().unwrap();
+    let asked = world.peer_asked().unwrap();
     let index = world.position(asked);
     world.depart(index);
     world.step(&Op::Blurt(0)).unwrap();

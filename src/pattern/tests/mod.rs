@@ -1,6 +1,7 @@
 //! The routing laws against models, under random orders of events. No runtime is needed: a task
 //! that waits is a poll that says so.
 
+mod correlated;
 mod exchange;
 mod pair;
 mod publish;
@@ -9,8 +10,10 @@ mod publish_waits;
 mod queue;
 mod round;
 
+use crate::event::DisconnectReason;
 use crate::message::Message;
 use crate::options::Capacity;
+use crate::pattern::Departure;
 use crate::pipe::sync::Arc;
 use crate::pipe::{Load, Pipe, Take};
 use crate::wire::batch::Batch;
@@ -18,6 +21,16 @@ use crate::wire::batch::Batch;
 fn pipe(messages: usize) -> Arc<Pipe> {
     let bytes = usize::MAX;
     Pipe::new(Capacity { messages, bytes }, 256)
+}
+
+/// The end of a connection, as the session tells it.
+fn departure(unwritten: Vec<Batch>, keeps_outbound: bool) -> Departure {
+    Departure {
+        unwritten,
+        keeps_outbound,
+        endpoint: "inproc://there".parse().expect("an endpoint"),
+        reason: DisconnectReason::PeerClosed,
+    }
 }
 
 /// Takes everything, and releases it.

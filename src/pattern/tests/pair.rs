@@ -4,13 +4,12 @@ use std::collections::VecDeque;
 
 use proptest::prelude::*;
 
-use super::{drain, pipe};
-use crate::event::DisconnectReason;
+use super::{departure, drain, pipe};
 use crate::message::Message;
 use crate::pattern::fair_queue::{FairQueue, Next};
 use crate::pattern::pair::Pair;
 use crate::pattern::round_robin::{RoundRobin, Sent};
-use crate::pattern::{Departure, Pattern as _, PeerId};
+use crate::pattern::{Pattern as _, PeerId};
 use crate::peer_handle::Peer as Handle;
 use crate::pipe::sync::Arc;
 use crate::pipe::{CloseReason, Pipe};
@@ -102,11 +101,7 @@ proptest! {
                     let Some(peer) = seat.take() else { continue };
                     peer.outbound.close(CloseReason::Lost);
                     let unwritten = peer.outbound.drain();
-                    let departure = Departure {
-                        unwritten,
-                        keeps_outbound: false,
-                        reason: DisconnectReason::PeerClosed,
-                    };
+                    let departure = departure(unwritten, false);
                     peer.inbound.close(CloseReason::Lost);
                     prop_assert_eq!(law.detach(peer.id, departure), peer.queued.len());
                     prop_assert!(law.give_up_seat(peer.id));
@@ -118,8 +113,7 @@ proptest! {
                 }
                 Op::GiveUp(place) => {
                     if let Some(peer) = line.remove(place) {
-                        let reason = DisconnectReason::Closed;
-                        law.detach(peer.id, Departure::with_nothing_left(false, reason));
+                        law.detach(peer.id, departure(Vec::new(), false));
                         prop_assert!(!law.give_up_seat(peer.id));
                     }
                 }
