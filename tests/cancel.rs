@@ -278,6 +278,107 @@ async fn a_request_that_is_abandoned_lets_the_next_in_line_ask() {
     }
 }
 
+/// Many at once on one socket: one that is dropped takes no other's reply, wake-up or turn with it.
+#[tokio::test]
+async fn an_abandoned_request_leaves_the_others_alone() {
+    for transport in TRANSPORTS {
+        for polls in 0..POLLS {
+            let context = Context::new();
+            let rep = RepSocket::builder().context(&context).build();
+            let endpoint = rep.bind(transport).await.unwrap();
+            let req = ReqSocket::builder()
+                .context(&context)
+                .correlate(true)
+                .build();
+            req.connect(endpoint).unwrap();
+            let server = echo(rep.clone());
+            let others: Vec<_> = (0..4)
+                .map(|number| {
+                    let req = req.clone();
+                    tokio::spawn(async move {
+                        let question = format!("other {number}");
+                        let reply = req.request(question.as_str()).await.unwrap();
+                        assert_eq!(reply.text(), question);
+                    })
+                })
+                .collect();
+            if let Some(reply) = drop_after(polls, req.request("given up")).await {
+                assert_eq!(reply.unwrap().text(), "given up");
+            }
+            for other in others {
+                within(other).await.unwrap();
+            }
+            let reply = within(req.request("asked")).await.unwrap();
+            assert_eq!(reply.text(), "asked", "{transport}, {polls}");
+            assert_eq!(req.stats().connections, 1, "{transport}, {polls}");
+            within(rep.close()).await;
+            within(server).await.unwrap();
+        }
+    }
+}
+
+/// Whoever waits for the lock-step reply that another task found may give up; the reply stays.
+#[tokio::test]
+async fn a_reply_that_was_found_for_recv_stays() {
+    for transport in TRANSPORTS {
+        for polls in 0..POLLS {
+            let context = Context::new();
+            let rep = RepSocket::builder().context(&context).build();
+            let endpoint = rep.bind(transport).await.unwrap();
+            let req = ReqSocket::builder()
+                .context(&context)
+                .correlate(true)
+                .build();
+            req.connect(endpoint).unwrap();
+            let server = echo(rep.clone());
+            within(req.send("halves")).await.unwrap();
+            let other = req.clone();
+            let other = tokio::spawn(async move { other.request("whole").await });
+            let reply = match drop_after(polls, req.recv()).await {
+                Some(reply) => reply,
+                None => within(req.recv()).await,
+            };
+            assert_eq!(reply.unwrap().text(), "halves", "{transport}, {polls}");
+            assert_eq!(within(other).await.unwrap().unwrap().text(), "whole");
+            within(rep.close()).await;
+            within(server).await.unwrap();
+        }
+    }
+}
+
+/// A relaxed send that is dropped has sent nothing, whether or not it has abandoned what was open.
+#[tokio::test]
+async fn a_relaxed_send_is_all_or_nothing() {
+    for (transport, correlate) in TRANSPORTS.iter().flat_map(|t| [(t, false), (t, true)]) {
+        for polls in 0..POLLS {
+            let context = Context::new();
+            let rep = RepSocket::builder().context(&context).build();
+            let endpoint = rep.bind(*transport).await.unwrap();
+            let req = ReqSocket::builder()
+                .context(&context)
+                .relaxed(true)
+                .correlate(correlate)
+                .reconnect_interval(Duration::from_millis(1))
+                .build();
+            req.connect(endpoint).unwrap();
+            within(req.send("first")).await.unwrap();
+            let first = within(rep.recv()).await.unwrap();
+            assert_eq!(first.text(), "first");
+            if drop_after(polls, req.send("second")).await.is_none() {
+                within(req.send("second")).await.unwrap();
+            }
+            let second = within(rep.recv()).await.unwrap();
+            assert_eq!(second.text(), "second", "{transport}, {polls}");
+            second.reply("answer").await.unwrap();
+            // Late, and perhaps to nobody.
+            let _ = first.reply("late").await;
+            let reply = within(req.recv()).await.unwrap();
+            assert_eq!(reply.text(), "answer", "{transport}, {polls}");
+            assert!(rep.try_recv().is_err(), "{transport}, {polls}: sent twice");
+        }
+    }
+}
+
 #[tokio::test]
 async fn lock_step_halves_can_be_dropped() {
     for transport in TRANSPORTS {

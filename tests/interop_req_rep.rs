@@ -24,6 +24,10 @@ on_every_transport!(
     requests_go_round_several_servers,
     several_clients_are_answered_out_of_order,
     a_correlated_request_is_answered,
+    our_correlated_requests_are_answered,
+    our_numbers_as_a_router_sees_them,
+    ours_relaxed_and_correlated,
+    ours_relaxed_alone,
     a_killed_server_is_an_error_and_its_successor_answers,
     they_ask_again_after_our_restart,
 );
@@ -231,6 +235,100 @@ async fn a_correlated_request_is_answered(place: Place) {
     within(serious.reply("in time")).await.unwrap();
     assert_same(&req.recv().await, &"in time".into());
     within(rep.close()).await;
+}
+
+/// A REP sends back what stands before the empty frame without looking at it.
+async fn our_correlated_requests_are_answered(place: Place) {
+    let Some(python) = Python::find() else { return };
+    let req = ReqSocket::builder().correlate(true).build();
+    let (mut first, mut second) = (python.peer("REP").await, python.peer("REP").await);
+    for server in [&mut first, &mut second] {
+        req.attach_connect(&server.bind(&place.any_endpoint()).await);
+    }
+    until_peers(&req, 2).await;
+    // Both are asked before either answers, and the one that was asked last answers first.
+    let ask = async { tokio::join!(within(req.request("one")), within(req.request("two"))) };
+    let serve = async {
+        assert_same(&first.recv().await, &"one".into());
+        assert_same(&second.recv().await, &"two".into());
+        second.send("2").await;
+        first.send("1").await;
+    };
+    let ((one, two), ()) = tokio::join!(ask, serve);
+    assert_same(&one.unwrap(), &"1".into());
+    assert_same(&two.unwrap(), &"2".into());
+    let mut servers = [first, second];
+    for (turn, message) in corpus().into_iter().enumerate() {
+        let server = &mut servers[turn % 2];
+        let reply = exchange(&req, message.clone(), server, message.clone()).await;
+        assert_same(&reply, &message);
+    }
+    within(req.close()).await;
+}
+
+/// libzmq's test of correlation: a ROUTER answers with a wrong number, then with the right one.
+async fn our_numbers_as_a_router_sees_them(place: Place) {
+    let Some(python) = Python::find() else { return };
+    let req = ReqSocket::builder()
+        .correlate(true)
+        .identity(Identity::new("lark").unwrap())
+        .build();
+    let mut router = python.peer("ROUTER").await;
+    req.attach_connect(&router.bind(&place.any_endpoint()).await);
+    let asked = tokio::spawn({
+        let req = req.clone();
+        async move { within(req.request(["ABC", "DEF"])).await }
+    });
+    let request = router.recv().await;
+    let number = request.frame(1).unwrap().to_vec();
+    assert_eq!(number.len(), 4);
+    let envelope =
+        |number: &[u8]| -> Vec<Vec<u8>> { vec![b"lark".to_vec(), number.to_vec(), Vec::new()] };
+    let mut expected = envelope(&number);
+    expected.extend([b"ABC".to_vec(), b"DEF".to_vec()]);
+    assert_same(&request, &expected.into());
+    let mut wrong = number.clone();
+    wrong[3] ^= 1;
+    for (number, text) in [(&wrong, "bad"), (&number, "GHI"), (&number, "twice")] {
+        let mut reply = envelope(number);
+        reply.push(text.as_bytes().to_vec());
+        router.send(reply).await;
+    }
+    assert_same(&within(asked).await.unwrap().unwrap(), &"GHI".into());
+    within(req.close()).await;
+}
+
+/// What is sent in place of an open request is answered, and only that.
+async fn ours_relaxed_and_correlated(place: Place) {
+    let Some(python) = Python::find() else { return };
+    let req = ReqSocket::builder().correlate(true).relaxed(true).build();
+    let mut rep = python.peer("REP").await;
+    req.attach_connect(&rep.bind(&place.any_endpoint()).await);
+    within(req.send("abandoned")).await.unwrap();
+    assert_same(&rep.recv().await, &"abandoned".into());
+    within(req.send("serious")).await.unwrap();
+    rep.send("too late").await;
+    assert_same(&rep.recv().await, &"serious".into());
+    rep.send("in time").await;
+    assert_same(&within(req.recv()).await.unwrap(), &"in time".into());
+    assert_eq!(req.stats().connections, 1);
+    within(req.close()).await;
+}
+
+/// Without numbers the connection goes with the request, and the server is asked over a new one.
+async fn ours_relaxed_alone(place: Place) {
+    let Some(python) = Python::find() else { return };
+    let req = ReqSocket::builder().relaxed(true).build();
+    let mut rep = python.peer("REP").await;
+    req.attach_connect(&rep.bind(&place.any_endpoint()).await);
+    within(req.send("abandoned")).await.unwrap();
+    assert_same(&rep.recv().await, &"abandoned".into());
+    within(req.send("serious")).await.unwrap();
+    rep.send("too late").await;
+    assert_same(&rep.recv().await, &"serious".into());
+    rep.send("in time").await;
+    assert_same(&within(req.recv()).await.unwrap(), &"in time".into());
+    within(req.close()).await;
 }
 
 async fn a_killed_server_is_an_error_and_its_successor_answers(place: Place) {
