@@ -116,6 +116,8 @@ pub(crate) struct Dropped {
     pub(crate) unroutable: u64,
     /// They arrived, and nobody has a use for them.
     pub(crate) unusable: u64,
+    /// The peer to which they were sent had left.
+    pub(crate) departed: u64,
 }
 
 /// What a socket type does with the ends of its peers' pipes.

@@ -9,7 +9,7 @@ use std::task::{Context, Poll, ready};
 
 use super::envelope::{Envelope, open_request};
 use super::fair_queue::{FairQueue, Next};
-use super::{Departure, Pattern, PeerId};
+use super::{Departure, Dropped, Pattern, PeerId};
 use crate::message::Message;
 use crate::peer_handle::Peer;
 use crate::pipe::sync::{Arc, Mutex};
@@ -22,6 +22,8 @@ use crate::wire::batch::Batch;
 pub(crate) struct Replies {
     inbox: Arc<FairQueue>,
     peers: Mutex<HashMap<PeerId, Arc<Pipe>>>,
+    /// What was dropped when its peer, whose pipe counts such things, had left.
+    dropped: Mutex<Dropped>,
 }
 
 /// The way home of one request.
@@ -39,11 +41,14 @@ impl Route {
         &self.peer
     }
 
-    /// Sends a reply home; full or closed gives it up.
+    /// Sends a reply home; full or closed gives it up. The pipe counts what it has no room for.
     pub(crate) fn reply(&self, message: &Message) -> Result<(), PushError> {
         let pipe = self.pipe.as_ref().ok_or(PushError::Closed)?;
-        pipe.push(self.envelope.as_bytes(), message)
-            .inspect_err(|_| pipe.count_dropped(1))
+        let pushed = pipe.push(self.envelope.as_bytes(), message);
+        if matches!(pushed, Err(PushError::Full)) {
+            pipe.count_dropped(1);
+        }
+        pushed
     }
 }
 
@@ -92,11 +97,21 @@ impl Replies {
         self.inbox.leave(ticket);
     }
 
+    /// As [`Route::reply`] for a reply that nobody gets back: what does not go home is counted also
+    /// where the peer has left.
+    pub(crate) fn reply_or_drop(&self, route: &Route, message: &Message) {
+        if matches!(route.reply(message), Err(PushError::Closed)) {
+            self.dropped.lock().departed += 1;
+        }
+    }
+
     fn open(&self, id: PeerId, peer: Peer, message: Message) -> Option<(Route, Message)> {
         let pipe = self.peers.lock().get(&id).cloned();
         let opened = open_request(message);
-        if let (None, Some(pipe)) = (&opened, &pipe) {
-            pipe.count_unusable(1);
+        match (&opened, &pipe) {
+            (Some(_), _) => {}
+            (None, Some(pipe)) => pipe.count_unusable(1),
+            (None, None) => self.dropped.lock().unusable += 1,
         }
         opened.map(|(envelope, body)| {
             let route = Route {
@@ -130,6 +145,10 @@ impl Pattern for Replies {
 
     fn forget(&self, id: PeerId) {
         self.inbox.forget(id);
+    }
+
+    fn dropped(&self) -> Dropped {
+        *self.dropped.lock()
     }
 
     fn close(&self) -> usize {

@@ -168,10 +168,12 @@ impl Core {
         let Dropped {
             unroutable,
             unusable,
+            departed,
         } = self.pattern.dropped();
         stats.drops.unroutable = unroutable;
         stats.drops.unusable = stats.drops.unusable.saturating_add(unusable);
-        let dropped = unroutable.saturating_add(unusable);
+        stats.drops.departed = stats.drops.departed.saturating_add(departed);
+        let dropped = unroutable.saturating_add(unusable).saturating_add(departed);
         stats.dropped = stats.dropped.saturating_add(dropped);
         stats
     }

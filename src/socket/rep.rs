@@ -85,8 +85,7 @@ impl RepSocket {
         let Some(route) = last.and_then(|route| route.lock().take()) else {
             return Err(SendError::OutOfTurn(message));
         };
-        // The pipe has counted what it could not take.
-        drop(route.reply(&message));
+        self.desk.law.reply_or_drop(&route, &message);
         Ok(())
     }
 }

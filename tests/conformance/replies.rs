@@ -1,6 +1,8 @@
 //! REP: every request knows its way home.
 
-use wirelark::{Event, RepSocket, ReplyError, ReqSocket};
+use wirelark::{
+    DisconnectReason, Event, PeerFault, ProtocolError, RepSocket, ReplyError, ReqSocket,
+};
 
 use crate::kit::raw::RawPeer;
 use crate::kit::{assert_matches, frames, soon, until, wait_for};
@@ -12,6 +14,7 @@ on_every_transport!(
     answers_from_other_tasks,
     an_answer_to_somebody_who_left,
     an_unanswered_request_holds_up_nobody,
+    askers_that_come_and_go,
 );
 
 async fn answers_out_of_order(transport: Transport) {
@@ -194,4 +197,115 @@ async fn a_peer_that_does_not_read_its_answers() {
     for _ in 0..answered {
         assert_eq!(peer.message().await, [&b""[..], &answer]);
     }
+}
+
+/// Whether their requests are dropped, kept or answered too late: nothing is left of them, and it
+/// is told what went nowhere.
+async fn askers_that_come_and_go(transport: Transport) {
+    const ASKERS: u64 = 60;
+    let rep = RepSocket::new();
+    let mut events = rep.events();
+    let endpoint = rep.bind(transport.anywhere()).await.unwrap();
+    let (mut kept, mut late) = (Vec::new(), 0);
+    for number in 0..ASKERS {
+        let req = ReqSocket::new();
+        req.connect(&endpoint).unwrap();
+        soon(req.send("question")).await.unwrap();
+        let request = soon(rep.recv()).await.unwrap();
+        if number % 3 == 0 {
+            kept.push(request);
+        }
+        soon(req.close()).await;
+        wait_for(&mut events, |event| {
+            matches!(event, Event::Disconnected { .. })
+        })
+        .await;
+        if number % 3 == 1 {
+            // In lock-step, to nobody.
+            rep.send("late").await.unwrap();
+            late += 1;
+        }
+    }
+    assert!(rep.peers().is_empty());
+    assert_eq!(rep.stats().connections, ASKERS);
+    assert_eq!(rep.stats().dropped, late);
+    assert_eq!(rep.stats().drops.departed, late);
+    for request in kept {
+        match request.reply("too late").await {
+            Err(ReplyError::PeerGone(answer)) => assert_eq!(answer.text(), "too late"),
+            other => panic!("{other:?}"),
+        }
+    }
+    let req = ReqSocket::new();
+    req.connect(&endpoint).unwrap();
+    let client = tokio::spawn(async move { req.request("next").await });
+    let request = soon(rep.recv()).await.unwrap();
+    request.reply("fine").await.unwrap();
+    assert_eq!(soon(client).await.unwrap().unwrap().text(), "fine");
+}
+
+/// What is no request is dropped and counted, also when its sender has left meanwhile, and holds
+/// up nobody.
+#[tokio::test]
+async fn envelopes_without_a_question() {
+    let rep = RepSocket::new();
+    let mut events = rep.events();
+    let endpoint = rep.bind("tcp://127.0.0.1:*").await.unwrap();
+    let malformed: [&[u8]; 5] = [
+        &frames::last("no delimiter"),
+        &frames::last(""),
+        &frames::message(["address", ""]),
+        &frames::message(["address", "no delimiter"]),
+        &frames::message(["a", "b", "c", "d", ""]),
+    ];
+    let mut stays = RawPeer::established(&endpoint, "DEALER").await;
+    let mut leaves = RawPeer::established(&endpoint, "DEALER").await;
+    for bytes in malformed {
+        stays.send(bytes).await;
+        leaves.send(bytes).await;
+    }
+    until(|| rep.stats().received.messages == 10).await;
+    drop(leaves);
+    wait_for(&mut events, |event| {
+        matches!(event, Event::Disconnected { .. })
+    })
+    .await;
+    stays.send(frames::message(["id", "", "question"])).await;
+    let request = soon(rep.recv()).await.unwrap();
+    assert_eq!(request.text(), "question");
+    request.reply("answer").await.unwrap();
+    assert_eq!(stays.message().await, [&b"id"[..], b"", b"answer"]);
+    assert!(rep.try_recv().is_err());
+    assert_eq!(rep.stats().dropped, 10);
+    assert_eq!(rep.stats().drops.unusable, 10);
+}
+
+/// Who puts too many addresses before a question is disconnected for it, and nobody else.
+#[tokio::test]
+async fn an_envelope_of_too_many_frames() {
+    let rep = RepSocket::builder().max_frames(10).build();
+    let mut events = rep.events();
+    let endpoint = rep.bind("tcp://127.0.0.1:*").await.unwrap();
+    let mut good = RawPeer::established(&endpoint, "DEALER").await;
+    let mut bad = RawPeer::established(&endpoint, "DEALER").await;
+    for _ in 0..9 {
+        good.send(frames::more("address")).await;
+        bad.send(frames::more("address")).await;
+    }
+    bad.send(frames::message(["", "question"])).await;
+    let gone = wait_for(&mut events, |event| {
+        matches!(event, Event::Disconnected { .. })
+    })
+    .await;
+    let limit = 10;
+    let fault = PeerFault::Protocol(ProtocolError::TooManyFrames { limit });
+    match gone {
+        Event::Disconnected { reason, .. } => {
+            assert_matches!(reason, DisconnectReason::Fault(ref what) if *what == fault);
+        }
+        other => panic!("{other:?}"),
+    }
+    good.send(frames::last("")).await;
+    good.send(frames::message(["", "question"])).await;
+    assert_eq!(soon(rep.recv()).await.unwrap().text(), "question");
 }

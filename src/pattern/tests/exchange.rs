@@ -328,3 +328,34 @@ fn what_a_peer_said_before_it_was_asked_again_is_no_answer() {
     world.step(&Op::Answer(false)).unwrap();
     assert!(world.open.is_some());
 }
+
+/// Whether their requests are dropped, kept or never read: the law lets go of peers that leave.
+#[test]
+fn nothing_is_kept_of_askers_that_have_left() {
+    let law = Replies::new();
+    let (mut pipes, mut routes) = (Vec::new(), Vec::new());
+    for id in 0..100 {
+        let (outbound, inbound) = (pipe(3), pipe(8));
+        law.attach_outbound(PeerId(id), &outbound);
+        law.attach_inbound(PeerId(id), &Peer::somebody(), &inbound);
+        inbound.push(&[], &Message::from(["", "question"])).unwrap();
+        match law.try_next() {
+            replies::Asked::Request(route, _) if id % 2 == 0 => routes.push(route),
+            replies::Asked::Request(..) => {}
+            other => panic!("{other:?}"),
+        }
+        for closed in [&inbound, &outbound] {
+            closed.close(CloseReason::Lost);
+        }
+        law.detach(PeerId(id), departure(Vec::new(), false));
+        pipes.push((outbound, inbound));
+    }
+    for route in routes.drain(..) {
+        law.reply_or_drop(&route, &Message::from("late"));
+    }
+    assert_eq!(law.dropped().departed, 50);
+    for (outbound, inbound) in pipes {
+        assert_eq!(Arc::strong_count(&outbound), 1);
+        assert_eq!(Arc::strong_count(&inbound), 1);
+    }
+}
