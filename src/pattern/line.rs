@@ -4,6 +4,7 @@
 //! So a pipe may signal from anywhere, even while another pattern is locked: two sockets of one
 //! process that feed each other cannot lock each other up.
 
+use std::collections::HashSet;
 use std::task::{Context, Waker};
 
 use crate::pipe::sync::{AtomicBool, AtomicUsize, Mutex, Ordering};
@@ -24,9 +25,27 @@ pub(super) struct Line {
 #[derive(Debug, Default)]
 struct State {
     signalled: Vec<Token>,
+    /// How many signals may wait before the repeated ones among them are forgotten.
+    crowded: usize,
     waiters: WaitQueue,
     /// Whether signals cannot wait until somebody looks.
     urgent: bool,
+}
+
+/// Signals that may wait to be collected before anybody looks for repeated ones.
+const CROWDED: usize = 64;
+
+impl State {
+    /// Peers may come and go while nobody looks: what is kept of their signals is bounded by how
+    /// many tokens there are.
+    fn note(&mut self, token: Token) {
+        if self.signalled.len() >= self.crowded.max(CROWDED) {
+            let mut seen = HashSet::new();
+            self.signalled.retain(|&token| seen.insert(token));
+            self.crowded = self.signalled.len().saturating_mul(2);
+        }
+        self.signalled.push(token);
+    }
 }
 
 impl Line {
@@ -35,7 +54,7 @@ impl Line {
     #[must_use]
     pub(super) fn signal(&self, token: Token) -> bool {
         let mut state = self.state.lock();
-        state.signalled.push(token);
+        state.note(token);
         self.news.store(true, Ordering::Release);
         let wake = state.waiters.wake_one();
         let urgent = state.urgent;
@@ -133,5 +152,23 @@ impl Line {
     #[inline]
     pub(super) fn is_closed(&self) -> bool {
         self.closed.load(Ordering::Acquire)
+    }
+}
+
+#[cfg(all(test, not(pipe_loom)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn signals_that_nobody_collects_do_not_pile_up() {
+        let line = Line::default();
+        for round in 0..10_000 {
+            let _ = line.signal(round % 100);
+        }
+        let mut collected = Vec::new();
+        line.collect(|token| collected.push(token));
+        assert!(collected.len() <= 200, "{}", collected.len());
+        let first: Vec<Token> = collected.iter().take(100).copied().collect();
+        assert_eq!(first, (0..100).collect::<Vec<_>>(), "in order");
     }
 }

@@ -104,6 +104,20 @@ impl Attached {
         }
     }
 
+    /// Waits until all tasks of this endpoint, and of the connections that came in by it, have
+    /// ended.
+    pub(super) async fn ended(&self) {
+        match &self.kind {
+            // Each of them holds a receiver for as long as it runs.
+            Kind::Listener { stop } | Kind::Dialer { stop, .. } => stop.closed().await,
+            // What is queued for nobody lingers to the end.
+            #[cfg(feature = "inproc")]
+            Kind::Caller { caller, .. } if !caller.is_over() => std::future::pending().await,
+            #[cfg(feature = "inproc")]
+            Kind::Bound { .. } | Kind::Caller { .. } => {}
+        }
+    }
+
     pub(super) fn halt(&self) {
         match &self.kind {
             Kind::Listener { stop } | Kind::Dialer { stop, .. } => {

@@ -269,28 +269,6 @@ impl Core {
         }
     }
 
-    /// After the linger time, ends what has not ended by itself.
-    fn halt_after_linger(self: &Arc<Self>, gone: Vec<Arc<Attached>>, peers: Vec<Newcomer>) {
-        let Some(linger) = self.options().linger else {
-            return;
-        };
-        #[cfg(feature = "inproc")]
-        let peers: Vec<Newcomer> = peers.into_iter().filter(|p| p.link.is_none()).collect();
-        let core = Arc::clone(self);
-        // Not one of the tasks that a close waits for.
-        self.spawn_aside(async move {
-            let mut closed = core.report.subscribe();
-            tokio::select! {
-                () = tokio::time::sleep(linger) => {}
-                _ = closed.wait_for(Option::is_some) => return,
-            }
-            gone.iter().for_each(|attached| attached.halt());
-            peers
-                .iter()
-                .for_each(|peer| peer.pipes.outbound.close(CloseReason::Now));
-        });
-    }
-
     /// Begins to close: nothing new, flush within linger, then end. Ends by itself in the
     /// background.
     pub(crate) fn begin_close(self: &Arc<Self>) {
@@ -399,6 +377,10 @@ impl Core {
         self.state.lock().closing
     }
 
+    pub(super) fn first_runtime(&self) -> Option<runtime::Handle> {
+        self.state.lock().runtime.clone()
+    }
+
     fn remember(&self, runtime: &runtime::Handle) {
         self.state
             .lock()
@@ -464,18 +446,11 @@ impl Core {
     pub(super) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
         let running = self.tasks.begin();
         let here = runtime::Handle::try_current().ok();
-        if let Some(runtime) = here.or_else(|| self.state.lock().runtime.clone()) {
+        if let Some(runtime) = here.or_else(|| self.first_runtime()) {
             runtime.spawn(self.span.around(async move {
                 task.await;
                 drop(running);
             }));
-        }
-    }
-
-    fn spawn_aside(&self, task: impl Future<Output = ()> + Send + 'static) {
-        let runtime = self.state.lock().runtime.clone();
-        if let Some(runtime) = runtime.or_else(|| runtime::Handle::try_current().ok()) {
-            runtime.spawn(task);
         }
     }
 }

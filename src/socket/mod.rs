@@ -11,6 +11,7 @@ pub(crate) mod core;
 pub(crate) mod dealer;
 pub(crate) mod events;
 mod handle;
+mod late_halt;
 mod lifecycle;
 pub(crate) mod live;
 pub(crate) mod outlet;

@@ -443,3 +443,26 @@ async fn a_context_closes_its_sockets() {
     drop((one, two));
     assert_eq!(soon(context.shutdown()).await.unsent, 0);
 }
+
+/// What watches over the linger time of an endpoint ends with the endpoint, not with that time.
+#[tokio::test]
+async fn an_endpoint_that_has_ended_leaves_no_task() {
+    let hour = Duration::from_secs(3_600);
+    let pull = PullSocket::builder().linger(hour).build();
+    let push = PushSocket::builder().linger(hour).build();
+    let tasks = || {
+        tokio::runtime::Handle::current()
+            .metrics()
+            .num_alive_tasks()
+    };
+    let before = tasks();
+    for _ in 0..10 {
+        let endpoint = pull.bind("tcp://127.0.0.1:*").await.unwrap();
+        push.connect(&endpoint).unwrap();
+        soon(push.send("hello")).await.unwrap();
+        assert_eq!(soon(pull.recv()).await.unwrap().text(), "hello");
+        push.disconnect(&endpoint).unwrap();
+        pull.unbind(&endpoint).unwrap();
+    }
+    until(|| tasks() == before).await;
+}

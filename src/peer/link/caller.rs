@@ -99,7 +99,7 @@ impl Caller {
         self.standing.as_ref().map(|standing| standing.id)
     }
 
-    pub(super) fn is_over(&self) -> bool {
+    pub(crate) fn is_over(&self) -> bool {
         *self.over.lock()
     }
 
