@@ -44,7 +44,7 @@ pub(crate) struct Member {
 }
 
 impl Member {
-    #[cfg(test)]
+    #[cfg(all(test, not(pipe_loom)))]
     pub(crate) const fn id(&self) -> PeerId {
         self.id
     }
