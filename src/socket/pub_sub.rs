@@ -9,7 +9,7 @@ use super::core::Core;
 use super::handle::{Handle, common_methods};
 use super::outlet::{Outlet, Publish, publishing_methods};
 use super::recv::{Inbox, receiving_methods};
-use crate::error::{Closed, SendError};
+use crate::error::{Closed, SendError, TrySendError};
 use crate::message::Message;
 use crate::pattern::audience::{Sent, To};
 use crate::pattern::interest::Interest;
@@ -18,8 +18,8 @@ use crate::peer_handle::Peer;
 use crate::pipe::Pipe;
 use crate::socket_type::SocketType;
 
-/// Publishes messages to every SUB peer that has subscribed to a prefix of their first frame
-/// (RFC 29).
+/// Publishes messages to every SUB (or XSUB) peer that has subscribed to a prefix of their first
+/// frame (RFC 29).
 ///
 /// Sending never waits. A subscriber whose queue is full loses the message, and the loss is
 /// counted; a message that nobody has subscribed to is dropped. A subscriber that connects later
@@ -71,11 +71,12 @@ impl PubSocket {
 
     /// As [`send`](Self::send), for callers that are not async.
     ///
-    /// *Errors*: [`SendError::Closed`] gives the message back. It is never full.
-    pub fn try_send(&self, message: impl Into<Message>) -> Result<(), SendError> {
+    /// *Errors*: [`TrySendError::Closed`] gives the message back. It is never
+    /// [`Full`](TrySendError::Full).
+    pub fn try_send(&self, message: impl Into<Message>) -> Result<(), TrySendError> {
         let message = message.into();
         match self.outlet.fan_out.try_send(To::Everybody, &message) {
-            Sent::Closed => Err(SendError::Closed(message)),
+            Sent::Closed => Err(TrySendError::Closed(message)),
             _ => Ok(()),
         }
     }
@@ -101,7 +102,7 @@ impl Build for PubSocket {
     }
 }
 
-/// Receives what it has subscribed to from PUB peers (RFC 29).
+/// Receives what it has subscribed to from PUB (or XPUB) peers (RFC 29).
 ///
 /// A subscription is a prefix of the first frame; without one nothing arrives. Subscriptions are
 /// told to every publisher, also to those that connect later, and again after every reconnection.

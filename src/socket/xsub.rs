@@ -7,7 +7,7 @@ use super::core::Core;
 use super::handle::{Handle, common_methods};
 use super::pub_sub::{Subscribe, interest, subscribe, unsubscribe};
 use super::recv::{Inbox, receiving_methods};
-use crate::error::{Closed, SendError};
+use crate::error::{Closed, SendError, TrySendError};
 use crate::message::Message;
 use crate::pattern::interest::Interest;
 use crate::socket_type::SocketType;
@@ -83,16 +83,22 @@ impl XSubSocket {
     ///
     /// *Errors*: [`SendError::Closed`] gives the message back.
     pub async fn send(&self, message: impl Into<Message>) -> Result<(), SendError> {
-        self.try_send(message)
+        let message = message.into();
+        if self.handle.core().is_closing() {
+            return Err(SendError::Closed(message));
+        }
+        self.interest.send(message);
+        Ok(())
     }
 
     /// As [`send`](Self::send), for callers that are not async.
     ///
-    /// *Errors*: [`SendError::Closed`] gives the message back. It is never full.
-    pub fn try_send(&self, message: impl Into<Message>) -> Result<(), SendError> {
+    /// *Errors*: [`TrySendError::Closed`] gives the message back. It is never
+    /// [`Full`](TrySendError::Full).
+    pub fn try_send(&self, message: impl Into<Message>) -> Result<(), TrySendError> {
         let message = message.into();
         if self.handle.core().is_closing() {
-            return Err(SendError::Closed(message));
+            return Err(TrySendError::Closed(message));
         }
         self.interest.send(message);
         Ok(())

@@ -203,7 +203,7 @@ async fn nothing_works_after_close(transport: Transport) {
     let publisher = PubSocket::new();
     publisher.close().await;
     assert_eq!(given_back(publisher.send("mine").await), "mine");
-    assert_matches!(publisher.try_send("mine"), Err(SendError::Closed(_)));
+    assert_matches!(publisher.try_send("mine"), Err(TrySendError::Closed(_)));
     assert_matches!(publisher.wait_for_subscribers("", 0).await, Err(Closed));
 
     let subscriber = SubSocket::new();
