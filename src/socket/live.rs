@@ -13,7 +13,8 @@ use crate::peer::{Hub, Newcomer, Standing};
 
 /// The options of a living socket, got from its `options` method. Each has the name that it has on
 /// the [`SocketBuilder`](crate::SocketBuilder), where it is described, and exists for the same
-/// socket types.
+/// socket types. On the builder only are `conflate`, `relaxed`, `correlate`, `metadata`, `context` and
+/// the options of publishing and subscribing.
 ///
 /// When a change takes effect:
 ///
@@ -218,10 +219,14 @@ impl<S: Identified> SocketOptions<'_, S> {
         Identity::new(self.core.options().identity.clone()).ok()
     }
 
-    /// Changes [`identity`](Self::identity); [when](Self) that takes effect.
+    /// Changes [`identity`](Self::identity), or takes it away with `None`; [when](Self) that takes
+    /// effect. A name that a ROUTER has made up is passed over, as on the builder.
     pub fn set_identity(&self, identity: impl Into<Option<Identity>>) {
         let identity: Option<Identity> = identity.into();
-        let name = identity.map_or_else(Default::default, |name| name.as_bytes().clone());
+        if identity.as_ref().is_some_and(Identity::is_made_up) {
+            return;
+        }
+        let name = identity.map_or_else(Default::default, Into::into);
         self.core
             .change_options(|options: &mut Options| options.identity = name);
     }

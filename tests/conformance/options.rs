@@ -130,6 +130,11 @@ async fn new_connections_get_the_new_options() {
     req.options().set_identity(Identity::new("second").unwrap());
     assert_eq!(req.options().identity(), Identity::new("second").ok());
     identity("second").await;
+    // What a ROUTER calls somebody is nobody's own name.
+    let made_up = Identity::of_peer("\0four").unwrap();
+    req.options().set_identity(made_up);
+    assert_eq!(req.options().identity(), Identity::new("second").ok());
+    identity("second").await;
 
     let pull = PullSocket::new();
     let mut events = pull.events();
