@@ -49,7 +49,9 @@ pub enum IdentityError {
 }
 
 impl Identity {
-    /// A name to choose. Errors: it is empty, longer than 255 bytes, or starts with a zero byte.
+    /// A name to choose.
+    ///
+    /// *Errors*: it is empty, longer than 255 bytes, or starts with a zero byte.
     pub fn new(name: impl Into<Bytes>) -> Result<Self, IdentityError> {
         let identity = Self::of_peer(name)?;
         if identity.is_made_up() {
@@ -58,8 +60,9 @@ impl Identity {
         Ok(identity)
     }
 
-    /// The name of a peer, as a ROUTER gave it: possibly one that the ROUTER has made up. Errors: it
-    /// is empty or longer than 255 bytes.
+    /// The name of a peer, as a ROUTER gave it: possibly one that the ROUTER has made up.
+    ///
+    /// *Errors*: it is empty or longer than 255 bytes.
     pub fn of_peer(name: impl Into<Bytes>) -> Result<Self, IdentityError> {
         let name = name.into();
         match name.len() {

@@ -1,8 +1,9 @@
 //! ZeroMQ messaging as a native Rust library on [tokio].
 //!
 //! Sockets that carry whole messages, find their peers by themselves and follow a pattern:
-//! request-reply, publish-subscribe, pipeline. They speak ZMTP 3.1 and 3.0 to libzmq, pyzmq and every
-//! other implementation over TCP and IPC, and reach sockets of the same process over inproc.
+//! request-reply, publish-subscribe, pipeline, a conversation of two. They speak ZMTP 3.1 and 3.0 to
+//! libzmq, pyzmq and every other implementation over TCP and IPC, and reach sockets of the same process
+//! over inproc.
 //! There is no C code here, no broker and no `unsafe`.
 //!
 //! ```
@@ -40,9 +41,9 @@
 //! | to publish, and to see or decide who subscribes | [`XPubSocket`] | [`SubSocket`], [`XSubSocket`] |
 //! | to subscribe for others, or to answer publishers | [`XSubSocket`] | [`PubSocket`], [`XPubSocket`] |
 //! | to deal out work | [`PushSocket`] | [`PullSocket`] |
+//! | to take work, or to collect results | [`PullSocket`] | [`PushSocket`] |
 //! | to have many questions open, or to work for a broker | [`DealerSocket`] | [`RouterSocket`], [`RepSocket`], [`DealerSocket`] |
 //! | to answer when and whom you like: a server, a broker | [`RouterSocket`] | [`DealerSocket`], [`ReqSocket`], [`RouterSocket`] |
-//! | to take work, or to collect results | [`PullSocket`] | [`PushSocket`] |
 //! | two ends of one conversation | [`PairSocket`] | [`PairSocket`] |
 //!
 //! A verb that a pattern does not have is not there: a [`PullSocket`] cannot send.
@@ -68,13 +69,16 @@
 //! **Delivery.** A message arrives whole or not at all, at most once, and in the order in which one
 //! socket sent it to one peer. `Ok` from a `send` means that the message is in the queue of a peer.
 //! If its connection dies while it is being written, or lies in a buffer of the kernel, it is lost. What
-//! becomes of the others depends on the pattern: a connecting PUSH keeps them for the next
-//! connection, a binding one gives them to other peers, PUB, REP and ROUTER drop and count them, and a REQ
-//! sends its request again. Who needs more than this has messages acknowledged by the receiver.
+//! becomes of the others depends on the pattern: a PUSH or DEALER that connects keeps them for the next
+//! connection, and one that binds gives them to other peers; a PAIR that connects keeps them, too, and a
+//! ROUTER for a peer that it [connects to by name](RouterSocket::connect_as); a REQ sends its request again;
+//! all others drop and count them. Who needs more than this has messages acknowledged by the receiver.
 //!
 //! **Back-pressure.** Each peer has a queue in either direction, bounded in messages and in bytes (see
-//! [`send_hwm`](SocketBuilder::send_hwm) and its neighbours). When they are full a PUSH, a DEALER or a ROUTER
-//! waits, a PUB drops for that subscriber and counts it, and a REP gives the reply back.
+//! [`send_hwm`](SocketBuilder::send_hwm) and its neighbours). When they are full a PUSH, DEALER, PAIR,
+//! REQ or ROUTER waits, a PUB, XPUB or XSUB drops for that peer and counts it, and a REP gives the reply back.
+//! [`conflate`](SocketBuilder::conflate), [`drop_unroutable`](SocketBuilder::drop_unroutable) and
+//! [`no_drop`](SocketBuilder::no_drop) change that.
 //!
 //! **Cancel safety.** Every future may be dropped at any time, in [`tokio::select!`] or by a timeout. A
 //! dropped `recv` has lost no message, and a dropped `send` has queued nothing. A dropped
@@ -84,8 +88,9 @@
 //! use, the socket is closed, it is not this socket's turn. What the network and the peers do is no
 //! error of `send` or `recv`: connections are made again for as long as the socket lives, and each
 //! change is an [`Event`] with endpoint, address, stage and reason. Only who means one
-//! certain peer hears that it has gone: [`RequestError::Lost`], [`ReplyError::PeerGone`], [`SendToError::Unroutable`]. A failed
-//! `send`, `try_send` or `reply` gives the message back.
+//! certain peer hears that it has gone: [`RequestError::Lost`], [`ReplyError::PeerGone`], [`SendToError::Unroutable`],
+//! [`SubscriberSendError::PeerGone`]. A failed `send`, `try_send`, `send_to` or `reply` gives
+//! the message back.
 //!
 //! ```
 //! # #[tokio::main(flavor = "current_thread")]

@@ -100,6 +100,8 @@ impl Default for KeepAlive {
 /// assert!(Interface::new("a name that is too long").is_err());
 /// # Ok::<(), wirelark::OptionError>(())
 /// ```
+///
+/// libzmq: `ZMQ_BINDTODEVICE`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Interface(Arc<str>);
 
@@ -108,6 +110,8 @@ const INTERFACE_MAX: usize = 15;
 
 impl Interface {
     /// Checks the form of `name`, not whether there is such a device: it may come later.
+    ///
+    /// *Errors*: the name is empty, longer than 15 bytes, or has white space, `/` or NUL in it.
     pub fn new(name: &str) -> Result<Self, OptionError> {
         let is_odd = |c: char| c.is_whitespace() || c == '/' || c == '\0';
         if name.is_empty() || name.len() > INTERFACE_MAX || name.contains(is_odd) {
