@@ -387,7 +387,7 @@ pub enum SubscriberSendError {
     /// None of the subscriber's accepted subscriptions is a prefix of the message.
     #[error("the subscriber has no subscription for the message")]
     Unwanted(Message),
-    /// The subscriber's queue is full.
+    /// The subscriber's queue is full. Only [`try_send`](crate::SubscribeRequest::try_send) says so; `send` waits.
     #[error("the queue of the subscriber is full")]
     Full(Message),
     /// The socket has been closed.

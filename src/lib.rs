@@ -46,7 +46,22 @@
 //! | to answer when and whom you like: a server, a broker | [`RouterSocket`] | [`DealerSocket`], [`ReqSocket`], [`RouterSocket`] |
 //! | two ends of one conversation | [`PairSocket`] | [`PairSocket`] |
 //!
-//! A verb that a pattern does not have is not there: a [`PullSocket`] cannot send.
+//! A verb that a pattern does not have is not there: a [`PullSocket`] cannot send. These are there:
+//!
+//! | | sends by | receives by |
+//! |---|---|---|
+//! | PUSH | `send`, `try_send`, `reserve`, `sink` | |
+//! | PULL, SUB | | `recv`, `try_recv`, `recv_from`, `try_recv_from`, `stream` |
+//! | DEALER, PAIR | as PUSH | as PULL |
+//! | ROUTER | `send_to`, `try_send_to` | as PULL; each message comes with an [`Identity`] |
+//! | PUB | `send`, `try_send`, `sink` | |
+//! | XPUB | as PUB; [`SubscribeRequest::send`] to one subscriber | as PULL; what comes is a [`SubscriberMessage`] |
+//! | XSUB | `send`, `try_send` | as PULL |
+//! | REQ | `request`; in lock-step `send` | the answer of `request`; in lock-step `recv` |
+//! | REP | [`Request::reply`]; in lock-step `send` | `recv`, `try_recv`: each is a [`Request`], which names its [`peer`](Request::peer) |
+//!
+//! What begins with `try_` never waits, and needs no async function around it. `recv_from` also tells which
+//! [`Peer`] sent the message.
 //!
 //! # First steps
 //!
