@@ -164,6 +164,12 @@ pub(crate) trait Pattern: fmt::Debug + Send + Sync {
         false
     }
 
+    /// Whether a peer has this name.
+    #[cfg(any(test, feature = "inproc"))]
+    fn has_name(&self, _: &Identity) -> bool {
+        false
+    }
+
     /// Messages can be sent into this pipe.
     fn attach_outbound(&self, id: PeerId, pipe: &Arc<Pipe>);
 

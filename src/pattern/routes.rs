@@ -372,6 +372,11 @@ impl Pattern for Routes {
         true
     }
 
+    #[cfg(any(test, feature = "inproc"))]
+    fn has_name(&self, name: &Identity) -> bool {
+        self.state.lock().holder(name).is_some()
+    }
+
     fn dropped(&self) -> Dropped {
         Dropped {
             unroutable: self.unroutable.load(Ordering::Relaxed) as u64,

@@ -14,6 +14,7 @@ use super::{Hub, Newcomer, Pipes};
 use crate::endpoint::{Endpoint, PeerAddress};
 use crate::event::{DisconnectReason, Event};
 use crate::fault::{Incompatible, PeerFault};
+use crate::identity::Identity;
 use crate::message::Message;
 use crate::options::Capacity;
 use crate::pattern::{Departure, PeerId};
@@ -247,7 +248,10 @@ fn turned_away_by_server(
         }
         reason => {
             turn_away(client, &caller.endpoint, reason.clone());
-            turn_away(server, &bound.endpoint, reason);
+            turn_away(server, &bound.endpoint, reason.clone());
+            if let DisconnectReason::IdentityTaken { identity } = reason {
+                server.call_later(identity, caller);
+            }
         }
     }
 }
@@ -317,10 +321,14 @@ impl LinkEnd {
             (server, client)
         };
         // Whose name is somebody else's would only be turned away again, or turn that one away.
-        let calls_again = !matches!(
-            reason,
-            DisconnectReason::IdentityTaken { .. } | DisconnectReason::Replaced
-        );
+        let calls_when_free = match &reason {
+            DisconnectReason::IdentityTaken { identity } => Some(identity.clone()),
+            DisconnectReason::Replaced => other
+                .hub
+                .upgrade()
+                .and_then(|hub| Identity::of_peer(hub.options().identity.clone()).ok()),
+            _ => None,
+        };
         let told = match reason {
             DisconnectReason::Closed | DisconnectReason::Occupied => DisconnectReason::PeerClosed,
             other => other,
@@ -338,8 +346,9 @@ impl LinkEnd {
             hub.depart(other.id, departure);
         }
         depart();
-        if calls_again {
-            Arc::clone(caller).call();
+        match (calls_when_free, mine.hub.upgrade()) {
+            (Some(name), Some(hub)) => hub.call_later(name, caller),
+            _ => Arc::clone(caller).call(),
         }
     }
 

@@ -16,6 +16,8 @@ mod traffic;
 use std::fmt;
 
 use crate::event::{DisconnectReason, Event};
+#[cfg(feature = "inproc")]
+use crate::identity::Identity;
 use crate::options::Capacity;
 use crate::options::Options;
 use crate::pattern::{Departure, PeerId};
@@ -50,6 +52,10 @@ pub(crate) trait Hub: fmt::Debug + Send + Sync {
     /// Ends the connection to a peer whose name another one has taken. Not to be called while two
     /// sockets are being joined.
     fn displace(&self, id: PeerId);
+
+    /// Has this one of the process call again when nobody has that name any more.
+    #[cfg(feature = "inproc")]
+    fn call_later(&self, name: Identity, caller: &Arc<link::Caller>);
 
     /// The connection to an admitted peer has ended.
     fn depart(&self, id: PeerId, departure: Departure);

@@ -11,9 +11,15 @@ use super::attached::Attached;
 use super::context::Context;
 use super::events::EventHub;
 use super::stats::{CloseReport, Drops, Flow, PeerStats, SocketStats};
+#[cfg(feature = "inproc")]
+use super::turned_away::TurnedAway;
 use crate::event::{DisconnectReason, Event};
+#[cfg(feature = "inproc")]
+use crate::identity::Identity;
 use crate::options::Options;
 use crate::pattern::{Departure, Dropped, NameTaken, Pattern, PeerId};
+#[cfg(feature = "inproc")]
+use crate::peer::link::Caller;
 use crate::peer::{Hub, Newcomer};
 use crate::pipe::sync::Mutex;
 use crate::pipe::{CloseReason, Passed, Pipe};
@@ -33,6 +39,8 @@ pub(crate) struct Core {
     /// Held for a few instructions; no pipe, pattern or link is called under it.
     pub(super) state: Mutex<State>,
     pub(super) tasks: Tasks,
+    #[cfg(feature = "inproc")]
+    pub(super) turned_away: TurnedAway,
     /// Set once everything has ended.
     pub(super) report: watch::Sender<Option<CloseReport>>,
     next_peer: AtomicU64,
@@ -76,6 +84,8 @@ impl Core {
             span: Span::socket(socket_type),
             state: Mutex::new(State::default()),
             tasks: Tasks::default(),
+            #[cfg(feature = "inproc")]
+            turned_away: TurnedAway::default(),
             report: watch::Sender::new(None),
             next_peer: AtomicU64::new(0),
             unsent: AtomicU64::new(0),
@@ -347,6 +357,11 @@ impl Hub for Core {
         self.end_peer(id, CloseReason::Replaced);
     }
 
+    #[cfg(feature = "inproc")]
+    fn call_later(&self, name: Identity, caller: &Arc<Caller>) {
+        self.turned_away.add(name, caller, &*self.pattern);
+    }
+
     fn depart(&self, id: PeerId, departure: Departure) {
         let Some(peer) = self.state.lock().peers.get(&id).cloned() else {
             return;
@@ -389,6 +404,8 @@ impl Hub for Core {
         if !keeps_seat {
             self.give_up_seat(id);
         }
+        #[cfg(feature = "inproc")]
+        self.turned_away.call_back(&*self.pattern);
     }
 
     fn tell(&self, event: Event) {

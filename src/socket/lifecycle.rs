@@ -242,6 +242,8 @@ impl Core {
                 self.give_up_seat(standing.id);
             }
         }
+        #[cfg(feature = "inproc")]
+        self.turned_away.call_back(&*self.pattern);
         self.halt_after_linger(gone, peers);
         Ok(())
     }

@@ -26,5 +26,7 @@ pub(crate) mod router;
 pub(crate) mod send;
 mod standing;
 pub(crate) mod stats;
+#[cfg(feature = "inproc")]
+mod turned_away;
 pub(crate) mod xpub;
 pub(crate) mod xsub;

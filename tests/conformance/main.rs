@@ -24,6 +24,7 @@ mod giving_up;
 mod handles;
 mod heartbeats;
 mod listeners;
+mod names;
 mod options;
 mod pair;
 mod publish;

@@ -34,6 +34,8 @@ impl Hub for Closing {
 
     fn displace(&self, _: PeerId) {}
 
+    fn call_later(&self, _: Identity, _: &Arc<Caller>) {}
+
     fn depart(&self, _: PeerId, _: Departure) {}
 
     fn tell(&self, _: Event) {}
