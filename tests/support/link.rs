@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicU16, Ordering};
 
 use tempfile::TempDir;
 use wirelark::{
-    Event, Events, PubSocket, PullSocket, PushSocket, RepSocket, ReqSocket, SubSocket, XPubSocket,
-    XSubSocket,
+    DealerSocket, Event, Events, PubSocket, PullSocket, PushSocket, RepSocket, ReqSocket,
+    RouterSocket, SubSocket, XPubSocket, XSubSocket,
 };
 
 use super::{Peer, within};
@@ -135,7 +135,7 @@ impl Link {
     }
 }
 
-/// What the six sockets have in common, for helpers that take any of them.
+/// What the sockets have in common, for helpers that take any of them.
 pub(crate) trait Attach {
     /// Binds and returns the resolved endpoint.
     async fn attach_bind(&self, endpoint: &str) -> String;
@@ -164,7 +164,16 @@ macro_rules! attach {
 }
 
 attach!(
-    PushSocket, PullSocket, PubSocket, SubSocket, XPubSocket, XSubSocket, ReqSocket, RepSocket
+    PushSocket,
+    PullSocket,
+    PubSocket,
+    SubSocket,
+    XPubSocket,
+    XSubSocket,
+    ReqSocket,
+    RepSocket,
+    DealerSocket,
+    RouterSocket
 );
 
 /// Waits until `socket` has exactly this many peers. Looks again at every event of the socket.
