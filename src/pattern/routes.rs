@@ -223,6 +223,15 @@ fn read_from(_: PeerId, peer: &Peer, batch: &mut Batch) -> Option<(Peer, Message
     batch.pop().map(|message| (peer.clone(), message))
 }
 
+#[cfg(all(test, not(pipe_loom)))]
+impl Routes {
+    /// How many can be addressed, and how many have a name.
+    pub(super) fn names(&self) -> (usize, usize) {
+        let state = self.state.lock();
+        (state.outlets.len(), state.names.len())
+    }
+}
+
 impl Place {
     /// Goes to the line of this outlet, and out of that of another.
     fn stand_at(&mut self, outlet: &Arc<Outlet>) -> &mut Ticket {

@@ -286,6 +286,10 @@ async fn the_stream_ends_with_the_socket(transport: Transport) {
     let ada = dealer("ada");
     ada.connect(&endpoint).unwrap();
     let mut stream = router.stream();
+    soon(ada.send("w")).await.unwrap();
+    let (peer, message) = soon(router.recv_from()).await.unwrap();
+    assert_eq!(peer.known_as(), Some(&name("ada")));
+    assert_eq!(message.text(), "w");
     soon(ada.send("x")).await.unwrap();
     assert_eq!(
         soon(stream.next()).await,

@@ -11,6 +11,7 @@ mod kit;
 
 mod descriptors;
 mod endpoints;
+mod names;
 mod scene;
 mod strangers;
 mod subscriptions;

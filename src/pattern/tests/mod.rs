@@ -3,6 +3,7 @@
 
 mod correlated;
 mod exchange;
+mod names;
 mod pair;
 mod publish;
 mod publish_shown;
