@@ -6,6 +6,8 @@
 
 use std::collections::BTreeMap;
 use std::fs::File;
+use std::pin::pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tokio::sync::{oneshot, watch};
@@ -101,14 +103,23 @@ fn start(
             local_address,
             standing: None,
         };
-        let done = Arc::clone(&unfinished);
-        let session = session::run(&hub, stream, place, &mut stop, move || done.remove(number));
-        // A session that is dropped in the middle of its handshake has not been admitted yet.
+        // Set and read by this task alone.
+        let is_through = AtomicBool::new(false);
+        let done = || {
+            is_through.store(true, Ordering::Relaxed);
+            unfinished.remove(number);
+        };
+        let mut session = pin!(session::run(&hub, stream, place, &mut stop, done));
         tokio::select! {
             biased;
-            _ = session => unfinished.remove(number),
+            _ = &mut session => unfinished.remove(number),
             Ok(reason) = dropped => {
-                hub.tell(Event::HandshakeFailed { endpoint, address, local_address, reason });
+                if is_through.load(Ordering::Relaxed) {
+                    // Its handshake was completed in the same moment: it has been admitted.
+                    session.await;
+                } else {
+                    hub.tell(Event::HandshakeFailed { endpoint, address, local_address, reason });
+                }
             }
         }
     }));

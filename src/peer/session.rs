@@ -15,7 +15,7 @@ use super::{Hub, Newcomer, Pipes, Standing, Stop, outbound_pipe};
 use crate::endpoint::{Endpoint, PeerAddress};
 use crate::event::{DisconnectReason, Event};
 use crate::fault::PeerFault;
-use crate::pattern::Departure;
+use crate::pattern::{Departure, PeerId};
 use crate::peer_handle::{Claims, Peer, Standpoint};
 use crate::pipe::sync::Arc;
 use crate::pipe::{CloseReason, Pipe};
@@ -46,8 +46,9 @@ pub(crate) struct Place {
 
 /// Drives a connection until it ends. `ready` is called when its handshake is complete.
 ///
-/// *Cancel safety*: dropping it closes the connection. What it had taken from its outbound pipe is
-/// lost then; a session that has been admitted is therefore ended through that pipe.
+/// *Cancel safety*: dropping it closes the connection, and the peer departs. What it had taken from its
+/// outbound pipe is lost then; a session that has been admitted is therefore ended through that pipe, unless
+/// its runtime ends.
 pub(crate) async fn run(
     hub: &Arc<dyn Hub>,
     stream: Stream,
@@ -83,6 +84,13 @@ async fn drive(
         Ok(displaced) => displaced,
         Err(reason) => return fail(&**hub, place, reason),
     };
+    let admitted = Admitted {
+        hub,
+        id,
+        place: &place,
+        pipes: &pipes,
+        departed: false,
+    };
     hub.tell(Event::Ready { peer: peer.clone() });
     if let Some(other) = displaced {
         hub.displace(other);
@@ -94,11 +102,42 @@ async fn drive(
     let mut traffic = Traffic::new(read, write, connection, pipes.clone(), peer);
     let reason = poll_fn(|cx| traffic.poll(cx)).await;
     let unwritten = traffic.into_unwritten().await;
-    let departure = leave(&pipes, place, unwritten, reason.clone());
-    hub.depart(id, departure);
+    admitted.depart(unwritten, reason.clone());
     Outcome {
         lasted: Some(since.elapsed()),
         reason,
+    }
+}
+
+/// A peer that takes part. It departs also when its session is dropped, as the end of a runtime does: a
+/// socket may outlive that, and nobody else would ever free the peer's name and its queues.
+struct Admitted<'a> {
+    hub: &'a Arc<dyn Hub>,
+    id: PeerId,
+    place: &'a Place,
+    pipes: &'a Pipes,
+    departed: bool,
+}
+
+impl Admitted<'_> {
+    fn depart(mut self, unwritten: Batch, reason: DisconnectReason) {
+        self.departed = true;
+        self.leave(unwritten, reason);
+    }
+
+    fn leave(&self, unwritten: Batch, reason: DisconnectReason) {
+        let departure = leave(self.pipes, self.place, unwritten, reason);
+        self.hub.depart(self.id, departure);
+    }
+}
+
+impl Drop for Admitted<'_> {
+    fn drop(&mut self) {
+        if !self.departed {
+            let begun = self.pipes.outbound.drop_shortcut();
+            let unwritten = begun.map(Transmit::into_unwritten).unwrap_or_default();
+            self.leave(unwritten, DisconnectReason::Closed);
+        }
     }
 }
 
@@ -167,7 +206,7 @@ fn newcomer(hub: &dyn Hub, place: &Place, peer: PeerInfo) -> Newcomer {
 }
 
 /// Gives back what was not sent: to the pipe if that stays, else to the pattern.
-fn leave(pipes: &Pipes, place: Place, begun: Batch, reason: DisconnectReason) -> Departure {
+fn leave(pipes: &Pipes, place: &Place, begun: Batch, reason: DisconnectReason) -> Departure {
     let standing = place.standing.is_some();
     let mut unwritten = Vec::new();
     if standing {
@@ -184,7 +223,7 @@ fn leave(pipes: &Pipes, place: Place, begun: Batch, reason: DisconnectReason) ->
     Departure {
         unwritten,
         keeps_outbound: standing,
-        endpoint: place.endpoint,
+        endpoint: place.endpoint.clone(),
         reason,
     }
 }

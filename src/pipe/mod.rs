@@ -200,6 +200,14 @@ impl Pipe {
         Poll::Ready(begun)
     }
 
+    /// As [`poll_close_shortcut`](Self::poll_close_shortcut), for a consumer that has been dropped: what a
+    /// sender is just writing goes down with the connection.
+    pub(crate) fn drop_shortcut(&self) -> Option<Transmit> {
+        let mut state = self.state.lock();
+        state.shortcut = None;
+        state.begun.take()
+    }
+
     /// Part of what was taken is used up.
     pub(crate) fn release(&self, load: Load) {
         release_from(self.state.lock(), load);

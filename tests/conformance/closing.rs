@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use wirelark::{
-    BindError, Closed, ConnectError, Event, PubSocket, PullSocket, PushSocket, RecvError,
-    RepSocket, ReqSocket, RequestError, SendError, SubSocket, TryRecvError, TrySendError,
+    BindError, Closed, ConnectError, DealerSocket, Event, PubSocket, PullSocket, PushSocket,
+    RecvError, RepSocket, ReqSocket, RequestError, RouterSocket, SendError, SubSocket,
+    TryRecvError, TrySendError,
 };
 
 use crate::kit::raw::RawPeer;
@@ -412,6 +413,38 @@ fn a_socket_outlives_the_runtime_that_it_was_first_used_in() {
         push.connect(endpoint).unwrap();
         soon(push.send("x")).await.unwrap();
         assert_eq!(soon(pull.recv()).await.unwrap().text(), "x");
+    });
+}
+
+/// Nobody else would free its name: whoever comes back under it would be turned away for ever.
+#[test]
+fn a_peer_whose_runtime_has_ended_has_left() {
+    let (first, second) = (runtime(), runtime());
+    let router = RouterSocket::new();
+    let ada = || {
+        let identity = wirelark::Identity::new("ada").unwrap();
+        DealerSocket::builder().identity(identity).build()
+    };
+    let stays = first.block_on(async {
+        let endpoint = router.bind("tcp://127.0.0.1:*").await.unwrap();
+        let dealer = ada();
+        dealer.connect(endpoint).unwrap();
+        soon(dealer.send("before")).await.unwrap();
+        assert_eq!(soon(router.recv()).await.unwrap().1.text(), "before");
+        dealer
+    });
+    drop(first);
+    assert!(router.peers().is_empty());
+    drop(stays);
+    second.block_on(async {
+        let endpoint = router.bind("tcp://127.0.0.1:*").await.unwrap();
+        let dealer = ada();
+        dealer.connect(endpoint).unwrap();
+        soon(dealer.send("after")).await.unwrap();
+        let (name, message) = soon(router.recv()).await.unwrap();
+        assert_eq!(message.text(), "after");
+        router.try_send_to(&name, "welcome back").unwrap();
+        assert_eq!(soon(dealer.recv()).await.unwrap().text(), "welcome back");
     });
 }
 
