@@ -354,6 +354,13 @@ impl Pattern for Routes {
             Ok(name) => name,
             Err(_) => state.make_up(),
         };
+        // Its endpoint has been taken away, and it only gets what is left: nothing can be sent to it, and
+        // it takes no name from anybody who can be.
+        if pipe.is_closed() {
+            drop(state);
+            peer.name(name);
+            return Ok(None);
+        }
         let displaced = match state.holder(&name) {
             Some(holder) if holder.chosen || !self.handover.load(Ordering::Relaxed) => {
                 return Err(NameTaken(name));

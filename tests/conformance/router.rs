@@ -319,3 +319,30 @@ async fn a_closed_router(transport: Transport) {
         Err(TrySendToError::Closed(_))
     );
 }
+
+/// What was queued for a peer of a chosen name is still brought to it after `disconnect`. It is nobody's
+/// peer any more, whatever it calls itself.
+#[tokio::test]
+async fn a_farewell_takes_nobody_s_name() {
+    let router = RouterSocket::builder().handover(true).build();
+    let endpoint = router.bind("tcp://127.0.0.1:*").await.unwrap();
+    let ada = dealer("ada");
+    ada.connect(endpoint).unwrap();
+    soon(ada.send("here")).await.unwrap();
+    soon(router.recv()).await.unwrap();
+
+    let place = Transport::Tcp.somewhere();
+    router.connect_as(&place, name("bob")).unwrap();
+    soon(router.send_to(&name("bob"), "so long")).await.unwrap();
+    let mut events = router.events();
+    router.disconnect(&place).unwrap();
+    let impostor = dealer("ada");
+    impostor.bind(&place).await.unwrap();
+    assert_eq!(soon(impostor.recv()).await.unwrap().text(), "so long");
+    wait_for(&mut events, |event| {
+        matches!(event, Event::Disconnected { .. })
+    })
+    .await;
+    router.try_send_to(&name("ada"), "still there").unwrap();
+    assert_eq!(soon(ada.recv()).await.unwrap().text(), "still there");
+}
