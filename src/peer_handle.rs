@@ -239,6 +239,13 @@ impl Claims {
             .map(|(_, value)| value)
     }
 
+    /// What it costs to keep them, in bytes of the handshake.
+    pub(crate) fn weight(&self) -> usize {
+        let properties = self.properties.iter();
+        let sizes = properties.map(|(name, value)| name.len().saturating_add(value.len()));
+        sizes.fold(self.identity.len(), usize::saturating_add)
+    }
+
     /// Every property but its socket type and its identity, in the order and the spelling in which
     /// it gave them.
     pub fn properties(&self) -> impl Iterator<Item = (&str, &[u8])> {
@@ -252,12 +259,18 @@ impl Claims {
 impl Peer {
     /// Somebody, for tests in which it does not matter who.
     pub(crate) fn somebody() -> Self {
+        Self::claiming(0)
+    }
+
+    /// Somebody who says so many bytes of itself.
+    pub(crate) fn claiming(bytes: usize) -> Self {
         let place = Standpoint {
             endpoint: "inproc://somebody".parse().expect("it is an endpoint"),
             address: PeerAddress::Inproc,
             local_address: None,
         };
-        Self::new(place, SocketType::Pair, None, Claims::default())
+        let claims = Claims::new(vec![0; bytes].into(), Vec::new());
+        Self::new(place, SocketType::Pair, None, claims)
     }
 }
 

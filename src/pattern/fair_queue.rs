@@ -373,13 +373,17 @@ impl Drop for Peer {
 }
 
 impl Peer {
-    /// What it has sent and nobody has read.
+    /// What it has sent and nobody has read, and what it has said of itself: it may leave 8 KiB of claims
+    /// behind with a message of one byte.
     fn rest(&self) -> Load {
         let queued = self.tenure.map(|tenure| self.pipe.queued_in(tenure));
         let (taken, queued) = (Load::of(&self.batch), queued.unwrap_or_default());
         Load {
             messages: taken.messages.saturating_add(queued.messages),
-            bytes: taken.bytes.saturating_add(queued.bytes),
+            bytes: taken
+                .bytes
+                .saturating_add(queued.bytes)
+                .saturating_add(self.handle.claims().weight()),
         }
     }
 

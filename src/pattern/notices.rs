@@ -18,7 +18,8 @@ use crate::pipe::{Load, Pipe};
 /// Notices that wait to be read before no further request is taken from any peer.
 const UNREAD_MAX: usize = 100_000;
 
-/// Likewise, their bytes on the wire.
+/// Likewise, their bytes on the wire, and those of what their senders claim: a handle of a peer that has left
+/// may be all that keeps these.
 const UNREAD_BYTES_MAX: usize = 256 * 1024 * 1024;
 
 /// What a subscriber has said.
@@ -53,6 +54,8 @@ pub(super) struct Notices {
 struct Entry {
     from: Peer,
     notice: Notice,
+    /// What it counts for in the bound on the whole queue.
+    bytes: usize,
     /// What it still takes up, and where.
     charge: Option<(Arc<Pipe>, Load)>,
 }
@@ -75,9 +78,12 @@ impl Relief {
 
 impl Notices {
     pub(super) fn push(&mut self, from: Peer, notice: Notice) {
+        let bytes = from.claims().weight();
+        self.bytes = self.bytes.saturating_add(bytes);
         self.queue.push_back(Entry {
             from,
             notice,
+            bytes,
             charge: None,
         });
     }
@@ -86,6 +92,7 @@ impl Notices {
     pub(super) fn charge(&mut self, pipe: &Arc<Pipe>, load: Load) {
         if let Some(entry) = self.queue.back_mut() {
             self.bytes = self.bytes.saturating_add(load.bytes);
+            entry.bytes = entry.bytes.saturating_add(load.bytes);
             entry.charge = Some((Arc::clone(pipe), load));
         }
     }
@@ -94,11 +101,10 @@ impl Notices {
         let Entry {
             from,
             notice,
+            bytes,
             charge,
         } = self.queue.pop_front()?;
-        if let Some((_, load)) = &charge {
-            self.bytes = self.bytes.saturating_sub(load.bytes);
-        }
+        self.bytes = self.bytes.saturating_sub(bytes);
         let low = self.queue.len() <= UNREAD_MAX / 2 && self.bytes <= UNREAD_BYTES_MAX / 2;
         let postponed = if low {
             std::mem::take(&mut self.postponed)
@@ -125,5 +131,24 @@ impl Notices {
             self.postponed.push(token);
         }
         true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_sender_claims_counts_until_it_is_read() {
+        let mut notices = Notices::default();
+        let half = Peer::claiming(UNREAD_BYTES_MAX / 2);
+        notices.push(half.clone(), Notice::Message(Message::from("x")));
+        assert!(!notices.postpone(0));
+        notices.push(half, Notice::Message(Message::from("x")));
+        assert!(notices.postpone(0));
+        let (_, relief) = notices.pop().unwrap();
+        assert_eq!(relief.postponed, [0]);
+        assert!(notices.pop().is_some());
+        assert_eq!(notices.bytes, 0);
     }
 }

@@ -169,3 +169,25 @@ fn peers_that_left_keep_no_more_than_one_that_stays() {
     assert_eq!(rest, [998, 999, 998, 999]);
     assert_eq!(rest.len() + dropped, 2 * 1_000 - 1);
 }
+
+/// Nor by what it has said of itself, which its handle keeps.
+#[test]
+fn what_those_who_left_have_claimed_counts() {
+    let queue = Arc::new(FairQueue::default());
+    let capacity = Capacity {
+        messages: CAPACITY,
+        bytes: 10_000,
+    };
+    for id in 0..10 {
+        let pipe = Pipe::new(capacity, 256);
+        queue.attach(PeerId(id), &Handle::claiming(4_000), Arc::clone(&pipe));
+        pipe.push(&[], &Message::from("x")).unwrap();
+        pipe.close(CloseReason::Lost);
+        queue.sweep(PeerId(id));
+    }
+    let mut rest = Vec::new();
+    while let Next::Message(id) = queue.try_next(|id, batch| batch.pop().map(|_| id.0)) {
+        rest.push(id);
+    }
+    assert_eq!(rest, [8, 9]);
+}
