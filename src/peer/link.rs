@@ -36,13 +36,25 @@ const SHARE_ABOVE: usize = 256;
 pub(crate) struct Bound {
     pub(crate) hub: Weak<dyn Hub>,
     pub(crate) endpoint: Endpoint,
+    /// Tells one bind from the next, also of the same socket.
+    which: Arc<()>,
 }
 
 impl Bound {
+    pub(crate) fn new(hub: &Arc<dyn Hub>, endpoint: Endpoint) -> Self {
+        Self {
+            hub: Arc::downgrade(hub),
+            endpoint,
+            which: Arc::new(()),
+        }
+    }
+
     /// Frees the name, unless it has another holder by now.
     pub(crate) fn give_up(&self, names: &Names) {
         if let Endpoint::Inproc(inproc) = &self.endpoint {
-            names.unbind(inproc.name(), |holder| Weak::ptr_eq(&holder.hub, &self.hub));
+            names.unbind(inproc.name(), |holder| {
+                Arc::ptr_eq(&holder.which, &self.which)
+            });
         }
     }
 }

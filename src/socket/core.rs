@@ -36,7 +36,8 @@ pub(crate) struct Core {
     pub(super) pattern: Arc<dyn Pattern>,
     pub(super) events: EventHub,
     pub(super) span: Span,
-    /// Held for a few instructions; no pipe, pattern or link is called under it.
+    /// Held for a few instructions; no pipe, pattern or link is called under it. A name of inproc is
+    /// taken under it.
     pub(super) state: Mutex<State>,
     pub(super) tasks: Tasks,
     #[cfg(feature = "inproc")]

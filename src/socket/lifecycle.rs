@@ -96,28 +96,27 @@ impl Core {
     #[cfg(feature = "inproc")]
     fn bind_inproc(self: &Arc<Self>, given: &Endpoint, name: &str) -> Result<Endpoint, BindError> {
         let hub: Arc<dyn Hub> = Arc::clone(self) as Arc<dyn Hub>;
-        let bound = Bound {
-            hub: Arc::downgrade(&hub),
-            endpoint: given.clone(),
-        };
-        let Ok(waiting) = self.context.names().bind(name, bound.clone()) else {
-            return Err(BindError::from_io(
-                given,
-                std::io::ErrorKind::AddrInUse.into(),
-            ));
-        };
-        let kind = Kind::Bound(bound.clone());
-        if self
-            .attach(Attached {
+        let bound = Bound::new(&hub, given.clone());
+        let waiting = {
+            let mut state = self.state.lock();
+            if state.closing {
+                return Err(BindError::Closed);
+            }
+            // In one step: who finds the name must find the endpoint at its socket, or it takes the
+            // socket for one that is closing, and frees the name.
+            let Ok(waiting) = self.context.names().bind(name, bound.clone()) else {
+                return Err(BindError::from_io(
+                    given,
+                    std::io::ErrorKind::AddrInUse.into(),
+                ));
+            };
+            state.endpoints.push(Arc::new(Attached {
                 endpoint: given.clone(),
                 given: given.clone(),
-                kind,
-            })
-            .is_none()
-        {
-            waiting.into_iter().for_each(Caller::call);
-            return Err(BindError::Closed);
-        }
+                kind: Kind::Bound(bound.clone()),
+            }));
+            waiting
+        };
         self.tell(Event::Listening {
             endpoint: given.clone(),
         });

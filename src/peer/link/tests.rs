@@ -51,10 +51,7 @@ fn caller(client: &Arc<dyn Hub>, names: &Arc<Names>) -> Arc<Caller> {
 }
 
 fn bound(server: &Arc<dyn Hub>) -> Bound {
-    Bound {
-        hub: Arc::downgrade(server),
-        endpoint: "inproc://x".parse().unwrap(),
-    }
+    Bound::new(server, "inproc://x".parse().unwrap())
 }
 
 #[test]
@@ -78,4 +75,19 @@ fn who_finds_a_socket_that_is_gone_waits_for_the_next_one() {
     names.bind("x", bound(&closing())).unwrap();
     caller(&client, &names).call();
     assert_eq!(names.bind("x", bound(&client)).unwrap().len(), 1);
+}
+
+/// A caller may have found the first one, and find only now that it is over.
+#[test]
+fn who_gives_up_a_name_late_does_not_take_it_from_the_same_socket() {
+    let names = Names::default();
+    let server = closing();
+    let (first, second) = (bound(&server), bound(&server));
+    names.bind("x", first.clone()).unwrap();
+    first.give_up(&names);
+    names.bind("x", second.clone()).unwrap();
+    first.give_up(&names);
+    assert!(names.bind("x", bound(&server)).is_err());
+    second.give_up(&names);
+    names.bind("x", bound(&server)).unwrap();
 }
