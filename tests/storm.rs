@@ -86,7 +86,7 @@ async fn receive_all(pull: PullSocket, receiver: u64, count: Arc<AtomicU64>) -> 
     }
 }
 
-async fn storm(transport: &str, connections: usize) {
+async fn storm(transport: &str, connections: usize, count: Arc<AtomicU64>) {
     let context = Context::new();
     let pull = PullSocket::builder().context(&context).recv_hwm(16).build();
     let push = PushSocket::builder().context(&context).send_hwm(16).build();
@@ -94,7 +94,7 @@ async fn storm(transport: &str, connections: usize) {
     for _ in 0..connections {
         push.connect(&endpoint).expect("an address");
     }
-    let (mut receivers, count) = (JoinSet::new(), Arc::new(AtomicU64::new(0)));
+    let mut receivers = JoinSet::new();
     for receiver in 0..RECEIVERS {
         receivers.spawn(receive_all(
             pull.clone(),
@@ -125,6 +125,18 @@ async fn storm(transport: &str, connections: usize) {
     assert!(numbers.iter().copied().eq(0..total), "{transport}: doubled");
 }
 
+/// Ends when nothing has been received for a minute. However slow a machine is that does other things
+/// as well, something is.
+async fn stuck(count: &AtomicU64) -> u64 {
+    loop {
+        let before = count.load(Ordering::Relaxed);
+        tokio::time::sleep(Duration::from_secs(60)).await;
+        if count.load(Ordering::Relaxed) == before {
+            return before;
+        }
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 3)]
 async fn nothing_is_lost_or_doubled() {
     for (transport, connections) in [
@@ -133,8 +145,10 @@ async fn nothing_is_lost_or_doubled() {
         ("tcp://127.0.0.1:*", 1),
         ("tcp://127.0.0.1:*", 3),
     ] {
-        tokio::time::timeout(Duration::from_secs(60), storm(transport, connections))
-            .await
-            .unwrap_or_else(|_| panic!("{transport} with {connections} got stuck"));
+        let count = Arc::default();
+        tokio::select! {
+            () = storm(transport, connections, Arc::clone(&count)) => {}
+            at = stuck(&count) => panic!("{transport} with {connections} got stuck at {at}"),
+        }
     }
 }
