@@ -14,6 +14,7 @@
 mod console;
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use bytes::Bytes;
 use clap::{Args, Parser};
@@ -23,6 +24,8 @@ use wirelark::{Message, PubSocket, SubSocket, SubscribeRequest, SubscriberMessag
 /// How many topics are remembered. A memory of what others send needs a bound; newer topics than
 /// these are passed on and not kept.
 const TOPICS_MAX: usize = 100_000;
+/// The longest wait before a lost connection is made again.
+const REDIAL_MAX: Duration = Duration::from_secs(1);
 
 #[derive(Parser)]
 #[command(about = "Publishes what changes, and remembers it for those who come late")]
@@ -84,7 +87,10 @@ struct Cache {
 impl Cache {
     async fn run(self) -> Outcome {
         // Everything, whether anybody has asked for it or not: it might be asked for later.
-        let news = SubSocket::builder().subscribe("").build();
+        let news = SubSocket::builder()
+            .subscribe("")
+            .reconnect_interval_max(REDIAL_MAX)
+            .build();
         news.connect(self.publisher.as_str())?;
         // An XPUB is a PUB that shows who subscribes to what. On a manual one a subscription begins
         // when we accept it, so that we decide what comes before and what after.
@@ -157,7 +163,7 @@ impl Subscriber {
         if self.topics.is_empty() {
             self.topics.push(String::new());
         }
-        let mut builder = SubSocket::builder();
+        let mut builder = SubSocket::builder().reconnect_interval_max(REDIAL_MAX);
         for topic in &self.topics {
             builder = builder.subscribe(topic);
         }

@@ -127,7 +127,7 @@ impl Client {
             // `timeout` drops the future, and dropping it abandons the request: its connection is
             // closed and made anew, so that a late answer cannot be taken for the answer to what
             // is asked next. With libzmq it is the program that closes the socket and opens
-            // another here.
+            // another here, or has it skip the turn by `ZMQ_REQ_RELAXED` and `ZMQ_REQ_CORRELATE`.
             match timeout(patience, req.request(question.as_str())).await {
                 Ok(Ok(answer)) => {
                     println!("{question}: {}", answer.text());

@@ -25,6 +25,8 @@ use wirelark::{DealerSocket, Event, Identity, Message, ReqSocket, RequestError, 
 
 /// What a worker says when it has nothing to do, and no answer to deliver.
 const READY: &str = "READY";
+/// The longest wait before a lost connection is made again.
+const REDIAL_MAX: Duration = Duration::from_secs(1);
 
 #[derive(Parser)]
 #[command(about = "A broker that gives each request to the worker that has been idle for longest")]
@@ -143,7 +145,10 @@ impl Worker {
     async fn run(self) -> Outcome {
         let name = Identity::new(self.name.clone())?;
         if self.jobs == 1 {
-            let req = ReqSocket::builder().identity(name).build();
+            let req = ReqSocket::builder()
+                .identity(name)
+                .reconnect_interval_max(REDIAL_MAX)
+                .build();
             req.connect(self.broker.as_str())?;
             let outcome = until_ctrl_c(self.one_at_a_time(&req)).await;
             req.close().await;
@@ -153,6 +158,7 @@ impl Worker {
             // the next broker would not be the only one it gets.
             let dealer = DealerSocket::builder()
                 .identity(name)
+                .reconnect_interval_max(REDIAL_MAX)
                 .immediate(true)
                 .build();
             let outcome = until_ctrl_c(self.many_at_a_time(&dealer)).await;
@@ -238,7 +244,10 @@ impl Client {
     async fn run(self) -> Outcome {
         let mut clients = JoinSet::new();
         for client in 1..=self.clients {
-            let req = ReqSocket::builder().linger(Duration::ZERO).build();
+            let req = ReqSocket::builder()
+                .reconnect_interval_max(REDIAL_MAX)
+                .linger(Duration::ZERO)
+                .build();
             req.connect(self.broker.as_str())?;
             let patience = Duration::from_millis(self.timeout_ms);
             clients.spawn(async move {

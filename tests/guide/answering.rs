@@ -1,7 +1,7 @@
 //! The patterns of question and answer: `lazy_pirate`, `paranoid_pirate`, `load_balancer`,
 //! `majordomo`.
 
-use super::support::Program;
+use super::support::{Program, Python};
 use super::{new_endpoint, start, stop};
 
 /// What keeps the programs quick to find out, but not so quick that they see ghosts all the time: a
@@ -331,5 +331,32 @@ async fn majordomo_takes_the_job_of_a_frozen_worker_and_takes_the_worker_back() 
     broker.until_line("ready: slow").await;
     stop(slow).await;
     stop(quick).await;
+    stop(broker).await;
+}
+
+/// Others keep to RFC 7 as well: a client and a worker that speak through libzmq.
+#[tokio::test]
+async fn majordomo_serves_and_employs_others() {
+    let Some(python) = Python::find() else { return };
+    let endpoint = new_endpoint();
+    let mut broker = start("majordomo", &[&["broker", "--endpoint", &endpoint], &PACE]);
+    let ours = majordomo_worker(&endpoint, "tea", "ours", "0");
+    let theirs = python.program("majordomo.py", &["worker", &endpoint, "coffee"]);
+    broker.until(|line| line.starts_with("ready: ")).await;
+    broker.until(|line| line.starts_with("ready: ")).await;
+
+    let mut client = python.program("majordomo.py", &["client", &endpoint, "tea"]);
+    for (question, answer) in [("earl grey", "EARL GREY"), ("mint", "MINT")] {
+        client.write_line(question).await;
+        client.expect_line(answer).await;
+    }
+    let patient = ["--timeout-ms", FOR_EVER];
+    let client = majordomo_client(&endpoint, "coffee", &patient);
+    all_answered(client, 3, |number| {
+        format!("coffee {number}: COFFEE {number} by python")
+    })
+    .await;
+    drop(theirs);
+    stop(ours).await;
     stop(broker).await;
 }
