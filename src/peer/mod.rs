@@ -13,6 +13,8 @@ pub(crate) mod link;
 pub(crate) mod session;
 mod traffic;
 
+pub(crate) use direct::Pulse;
+
 use std::fmt;
 
 use crate::event::{DisconnectReason, Event};
@@ -35,6 +37,9 @@ pub(crate) trait Hub: fmt::Debug + Send + Sync {
 
     /// Whether anything that peers send is of use.
     fn listens(&self) -> bool;
+
+    /// Shared by all connections of the socket.
+    fn pulse(&self) -> Arc<Pulse>;
 
     /// A name for a new peer.
     fn next_peer_id(&self) -> PeerId;

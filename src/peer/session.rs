@@ -99,7 +99,7 @@ async fn drive(
         connection.probe();
     }
     let since = Instant::now();
-    let mut traffic = Traffic::new(read, write, connection, pipes.clone(), peer);
+    let mut traffic = Traffic::new(read, write, connection, pipes.clone(), peer, hub.pulse());
     let reason = poll_fn(|cx| traffic.poll(cx)).await;
     let unwritten = traffic.into_unwritten().await;
     admitted.depart(unwritten, reason.clone());

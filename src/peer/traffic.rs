@@ -15,7 +15,7 @@ use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::time::Sleep;
 
 use super::Pipes;
-use super::direct::Direct;
+use super::direct::{Direct, Pulse};
 use super::session::{fault, io, poll_read, poll_write};
 use crate::event::DisconnectReason;
 use crate::peer_handle::Peer;
@@ -71,9 +71,10 @@ impl Traffic {
         connection: Connection,
         pipes: Pipes,
         peer: Peer,
+        pulse: Arc<Pulse>,
     ) -> Self {
         let write = Arc::new(write);
-        let direct = Arc::new(Direct::new(Arc::clone(&write), peer.clone()));
+        let direct = Arc::new(Direct::new(Arc::clone(&write), peer.clone(), pulse));
         pipes
             .outbound
             .open_shortcut(Arc::clone(&direct) as Arc<dyn Shortcut>);
@@ -159,7 +160,12 @@ impl Traffic {
                 self.pipes.outbound.poll_take(cx)
             };
             self.transmit = Some(match take {
-                Poll::Ready(Take::Batch(batch)) => Transmit::new(self.connection.outbound(batch)),
+                Poll::Ready(Take::Batch(batch)) => {
+                    if let Some(direct) = &self.direct {
+                        direct.took(batch.messages());
+                    }
+                    Transmit::new(self.connection.outbound(batch))
+                }
                 Poll::Ready(Take::Begun(transmit)) => transmit,
                 Poll::Ready(Take::Closed(reason)) => return self.finish(cx, reason),
                 Poll::Ready(Take::Empty) | Poll::Pending => return Ok(false),
@@ -190,7 +196,8 @@ impl Traffic {
     /// session goes on at once.
     fn give_way(&self) {
         let Some(direct) = &self.direct else { return };
-        if self.has_threads && !direct.is_quiet() && self.pipes.outbound.is_light() {
+        if self.has_threads && !direct.has_rested(Instant::now()) && self.pipes.outbound.is_light()
+        {
             std::thread::yield_now();
         }
     }

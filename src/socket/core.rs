@@ -20,7 +20,7 @@ use crate::options::Options;
 use crate::pattern::{Departure, Dropped, NameTaken, Pattern, PeerId};
 #[cfg(feature = "inproc")]
 use crate::peer::link::Caller;
-use crate::peer::{Hub, Newcomer};
+use crate::peer::{Hub, Newcomer, Pulse};
 use crate::pipe::sync::Mutex;
 use crate::pipe::{CloseReason, Passed, Pipe};
 use crate::socket_type::SocketType;
@@ -45,6 +45,7 @@ pub(crate) struct Core {
     /// Set once everything has ended.
     pub(super) report: watch::Sender<Option<CloseReport>>,
     next_peer: AtomicU64,
+    pulse: Arc<Pulse>,
     /// Messages that the end of the socket caught unsent.
     pub(super) unsent: AtomicU64,
 }
@@ -89,6 +90,7 @@ impl Core {
             turned_away: TurnedAway::default(),
             report: watch::Sender::new(None),
             next_peer: AtomicU64::new(0),
+            pulse: Arc::default(),
             unsent: AtomicU64::new(0),
         });
         core.context.register(&core);
@@ -283,6 +285,10 @@ impl Hub for Core {
 
     fn listens(&self) -> bool {
         self.pattern.listens()
+    }
+
+    fn pulse(&self) -> Arc<Pulse> {
+        Arc::clone(&self.pulse)
     }
 
     fn next_peer_id(&self) -> PeerId {

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::options::Options;
+use crate::peer::Pulse;
 
 /// A socket that is closing and has not given up its name yet.
 #[derive(Debug)]
@@ -18,6 +19,10 @@ impl Hub for Closing {
 
     fn listens(&self) -> bool {
         true
+    }
+
+    fn pulse(&self) -> Arc<Pulse> {
+        Arc::default()
     }
 
     fn next_peer_id(&self) -> PeerId {
