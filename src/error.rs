@@ -2,6 +2,12 @@
 //! request that cannot be answered. The network's trouble is not among them: see
 //! [`Event`].
 
+mod any;
+
+pub use any::{
+    AnyRecvError, AnySendError, AnySubscribeError, NoSuchOption, NoSuchVerb, ProxyError,
+};
+
 use std::io;
 use std::sync::Arc;
 

@@ -63,6 +63,9 @@
 //! What begins with `try_` never waits, and needs no async function around it. `recv_from` also tells which
 //! [`Peer`] sent the message.
 //!
+//! A program that chooses the type while it runs takes an [`AnySocket`]. [`proxy`] joins two sockets of
+//! one program, so that everybody else need only know the address in the middle.
+//!
 //! # First steps
 //!
 //! - Any socket may [bind](PullSocket::bind), [connect](PullSocket::connect), or do both, any number of
@@ -189,8 +192,8 @@ pub mod coming_from_libzmq {}
 /// Which socket types have which options: the bounds in [`SocketBuilder`]'s methods.
 pub mod kind {
     pub use crate::socket::builder::{
-        Asks, Build, Conflates, Identified, Matches, Probes, Publishes, QueuesAhead, Receives,
-        Routes, Sends, SpeaksUpstream, Subscribes,
+        Asks, Build, Conflates, ForwardsSubscriptions, Identified, Matches, Probes, Publishes,
+        QueuesAhead, Receives, Routes, SeesSubscribers, Sends, SpeaksUpstream, Subscribes,
     };
 }
 
@@ -198,7 +201,8 @@ pub use endpoint::{
     Endpoint, EndpointError, EndpointProblem, InprocEndpoint, IpcEndpoint, PeerAddress, TcpEndpoint,
 };
 pub use error::{
-    AcceptError, BindError, Closed, ConnectError, RecvError, ReplyError, RequestError, SendError,
+    AcceptError, AnyRecvError, AnySendError, AnySubscribeError, BindError, Closed, ConnectError,
+    NoSuchOption, NoSuchVerb, ProxyError, RecvError, ReplyError, RequestError, SendError,
     SendToError, SubscriberSendError, TryRecvError, TrySendError, TrySendToError, UnknownEndpoint,
 };
 pub use event::{DisconnectReason, Event};
@@ -207,6 +211,7 @@ pub use identity::{Identity, IdentityError};
 pub use message::{Frames, IntoFrame, Message};
 pub use options::{Heartbeat, Interface, KeepAlive, MetadataError, OptionError, ReconnectStop};
 pub use peer_handle::{Claims, Peer};
+pub use socket::any::AnySocket;
 pub use socket::builder::SocketBuilder;
 pub use socket::context::Context;
 pub use socket::dealer::DealerSocket;
@@ -214,6 +219,7 @@ pub use socket::events::Events;
 pub use socket::live::SocketOptions;
 pub use socket::outlet::PublishSink;
 pub use socket::pair::PairSocket;
+pub use socket::proxy::{Proxy, ProxyControl, ProxyEnd, ProxyStats, proxy};
 pub use socket::pub_sub::{PubSocket, SubSocket};
 pub use socket::push_pull::{PullSocket, PushSocket};
 pub use socket::recv::MessageStream;

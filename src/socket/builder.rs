@@ -5,7 +5,7 @@ mod routing;
 mod transport;
 
 pub(super) use publish::PublishOptions;
-pub use publish::{Matches, Publishes, SpeaksUpstream};
+pub use publish::{ForwardsSubscriptions, Matches, Publishes, SeesSubscribers, SpeaksUpstream};
 pub use routing::{Probes, Routes};
 
 use std::fmt;
@@ -20,6 +20,7 @@ use super::context::Context;
 use crate::identity::Identity;
 use crate::options::Capacity;
 use crate::options::Options;
+use crate::socket_type::SocketType;
 
 mod metadata;
 
@@ -41,6 +42,8 @@ mod metadata;
 /// ```
 #[must_use = "a builder does nothing until it is built"]
 pub struct SocketBuilder<S> {
+    /// Where the type is chosen at run time.
+    socket_type: SocketType,
     options: Options,
     context: Option<Context>,
     subscriptions: Vec<Bytes>,
@@ -87,6 +90,8 @@ pub trait Subscribes: Build {}
 #[derive(Debug)]
 #[expect(unnameable_types, reason = "only sealed traits use it")]
 pub struct Parts {
+    /// Of a socket whose type is chosen at run time; the others know theirs.
+    pub(super) socket_type: SocketType,
     pub(super) options: Options,
     pub(super) context: Context,
     pub(super) subscriptions: Vec<Bytes>,
@@ -101,8 +106,13 @@ pub(super) mod sealed {
 
 impl<S: Build> SocketBuilder<S> {
     pub(super) fn new() -> Self {
+        Self::of_type(SocketType::Pair)
+    }
+
+    pub(super) fn of_type(socket_type: SocketType) -> Self {
         let subscriptions = Vec::new();
         Self {
+            socket_type,
             options: Options::default(),
             context: None,
             subscriptions,
@@ -113,12 +123,17 @@ impl<S: Build> SocketBuilder<S> {
 
     /// Makes the socket. It has no endpoint yet and costs no task.
     pub fn build(self) -> S {
-        S::build(Parts {
+        S::build(self.into_parts())
+    }
+
+    pub(super) fn into_parts(self) -> Parts {
+        Parts {
+            socket_type: self.socket_type,
             options: self.options,
             context: self.context.unwrap_or_else(Context::global),
             subscriptions: self.subscriptions,
             publish: self.publish,
-        })
+        }
     }
 
     /// The namespace for `inproc://` names. Default: the one of the process.

@@ -42,6 +42,10 @@ macro_rules! common_methods {
                 $crate::SocketBuilder::new()
             }
 
+            pub(super) const fn handle(&self) -> &$crate::socket::handle::Handle {
+                &self.handle
+            }
+
             /// Listens at an endpoint and returns it resolved: the port behind `*` or `0`, the
             /// path behind `ipc://*`. A socket may bind and connect to any number of endpoints,
             /// of any transports.

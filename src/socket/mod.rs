@@ -3,6 +3,7 @@
 //! A socket is a [`core`] (options, endpoints, peers, tasks) and a routing law of
 //! [`pattern`](crate::pattern). One file per family; what all share is in `handle`.
 
+pub(crate) mod any;
 mod attached;
 pub(crate) mod builder;
 mod closing;
@@ -17,6 +18,7 @@ pub(crate) mod live;
 pub(crate) mod outlet;
 mod pace;
 pub(crate) mod pair;
+pub(crate) mod proxy;
 pub(crate) mod pub_sub;
 pub(crate) mod push_pull;
 pub(crate) mod recv;

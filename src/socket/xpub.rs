@@ -9,7 +9,9 @@ use std::task::{Context, Poll, ready};
 use bytes::Bytes;
 use futures::Stream;
 
-use super::builder::{Build, Matches, Parts, Publishes, Receives, Sends, SpeaksUpstream, sealed};
+use super::builder::{
+    Build, Matches, Parts, Publishes, Receives, SeesSubscribers, Sends, SpeaksUpstream, sealed,
+};
 use super::core::Core;
 use super::handle::{Handle, common_methods};
 use super::outlet::{Outlet, Publish, publishing_methods};
@@ -449,6 +451,7 @@ impl Receives for XPubSocket {}
 impl Publishes for XPubSocket {}
 impl Matches for XPubSocket {}
 impl SpeaksUpstream for XPubSocket {}
+impl SeesSubscribers for XPubSocket {}
 
 impl Build for XPubSocket {
     fn build(parts: Parts) -> Self {

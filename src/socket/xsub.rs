@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
-use super::builder::{Build, Matches, Parts, Receives, Sends, SpeaksUpstream, Subscribes, sealed};
+use super::builder::{
+    Build, ForwardsSubscriptions, Matches, Parts, Receives, Sends, SpeaksUpstream, Subscribes,
+    sealed,
+};
 use super::core::Core;
 use super::handle::{Handle, common_methods};
 use super::pub_sub::{Subscribe, interest, subscribe, unsubscribe};
@@ -116,6 +119,7 @@ impl Receives for XSubSocket {}
 impl Subscribes for XSubSocket {}
 impl Matches for XSubSocket {}
 impl SpeaksUpstream for XSubSocket {}
+impl ForwardsSubscriptions for XSubSocket {}
 
 impl Build for XSubSocket {
     fn build(parts: Parts) -> Self {

@@ -10,6 +10,7 @@ mod kit;
 
 mod transport;
 
+mod any;
 mod balance;
 mod brokers;
 mod closing;
@@ -27,6 +28,7 @@ mod listeners;
 mod names;
 mod options;
 mod pair;
+mod proxy;
 mod publish;
 mod replies;
 mod requests;

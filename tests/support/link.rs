@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicU16, Ordering};
 
 use tempfile::TempDir;
 use wirelark::{
-    DealerSocket, Event, Events, PubSocket, PullSocket, PushSocket, RepSocket, ReqSocket,
-    RouterSocket, SubSocket, XPubSocket, XSubSocket,
+    AnySocket, DealerSocket, Event, Events, PairSocket, PubSocket, PullSocket, PushSocket,
+    RepSocket, ReqSocket, RouterSocket, SubSocket, XPubSocket, XSubSocket,
 };
 
 use super::{Peer, within};
@@ -164,6 +164,8 @@ macro_rules! attach {
 }
 
 attach!(
+    AnySocket,
+    PairSocket,
     PushSocket,
     PullSocket,
     PubSocket,

@@ -4,8 +4,8 @@ use super::{Build, SocketBuilder};
 use crate::message::Message;
 use crate::pattern::audience::{Policy, Shows};
 use crate::pattern::interest::Taste;
+#[cfg(doc)]
 use crate::socket::xpub::XPubSocket;
-use crate::socket::xsub::XSubSocket;
 
 /// A type that matches messages with subscriptions.
 pub trait Matches: Build {}
@@ -15,6 +15,12 @@ pub trait Publishes: Build {}
 
 /// A type that sends or reads subscriptions in the form of messages.
 pub trait SpeaksUpstream: Build {}
+
+/// A type that shows its user what subscribers ask for.
+pub trait SeesSubscribers: Build {}
+
+/// A type that passes on what its user wants to hear as it stands.
+pub trait ForwardsSubscriptions: Build {}
 
 /// What a builder has gathered for the laws of publish and subscribe.
 #[derive(Debug, Default)]
@@ -63,7 +69,7 @@ impl<S: SpeaksUpstream> SocketBuilder<S> {
     }
 }
 
-impl SocketBuilder<XPubSocket> {
+impl<S: SeesSubscribers> SocketBuilder<S> {
     /// Shows every subscription. By default only the first one for a prefix is shown, not those
     /// that other subscribers add, and the cancellation of the last one. Default false. libzmq:
     /// `ZMQ_XPUB_VERBOSE`.
@@ -105,7 +111,7 @@ impl SocketBuilder<XPubSocket> {
     }
 }
 
-impl SocketBuilder<XSubSocket> {
+impl<S: ForwardsSubscriptions> SocketBuilder<S> {
     /// Tells publishers of every cancellation. By default they are told of the last one of a
     /// prefix only. Default false. libzmq: `ZMQ_XSUB_VERBOSE_UNSUBSCRIBE`.
     pub fn verbose_unsubscribe(mut self, verbose: bool) -> Self {

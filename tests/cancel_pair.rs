@@ -1,0 +1,163 @@
+//! PAIR, sockets of any type, and a proxy, their futures dropped at every poll: nothing is lost,
+//! nothing comes twice.
+
+#![allow(clippy::unwrap_used)]
+
+use std::future::poll_fn;
+use std::pin::pin;
+use std::task::Poll;
+use std::time::Duration;
+
+use wirelark::{AnySocket, Context, Endpoint, PairSocket, Proxy, SocketType};
+
+/// More polls than any of these futures needs.
+const POLLS: usize = 32;
+
+const TRANSPORTS: [&str; 2] = ["inproc://here", "tcp://127.0.0.1:*"];
+
+/// A test that waits longer than this has lost a wake-up.
+async fn within<T>(future: impl Future<Output = T>) -> T {
+    tokio::time::timeout(Duration::from_secs(20), future)
+        .await
+        .expect("a wake-up was lost")
+}
+
+/// Polls a future so many times, with a turn for every other task after each, and drops it.
+async fn drop_after<T>(polls: usize, future: impl Future<Output = T>) -> Option<T> {
+    let mut future = pin!(future);
+    for _ in 0..polls {
+        let poll = poll_fn(|cx| Poll::Ready(future.as_mut().poll(cx))).await;
+        if let Poll::Ready(output) = poll {
+            return Some(output);
+        }
+        tokio::task::yield_now().await;
+    }
+    None
+}
+
+fn cases() -> impl Iterator<Item = (&'static str, usize)> {
+    let transports = TRANSPORTS.into_iter();
+    transports.flat_map(|transport| (0..POLLS).map(move |polls| (transport, polls)))
+}
+
+/// Small queues, so that senders wait.
+async fn couple(transport: &str) -> (PairSocket, PairSocket, Endpoint) {
+    let context = Context::new();
+    let pair = || {
+        PairSocket::builder()
+            .context(&context)
+            .recv_hwm(1)
+            .send_hwm(1)
+    };
+    let (bound, connected) = (pair().build(), pair().build());
+    let endpoint = bound.bind(transport).await.unwrap();
+    connected.connect(&endpoint).unwrap();
+    (bound, connected, endpoint)
+}
+
+fn fill(pair: &PairSocket) -> Vec<String> {
+    let texts = (0..).map(|number| format!("first {number}"));
+    texts
+        .take_while(|text| pair.try_send(text.as_str()).is_ok())
+        .collect()
+}
+
+async fn read_until_last(pair: PairSocket) -> Vec<String> {
+    let mut texts = Vec::new();
+    while texts.last().is_none_or(|text| text != "last") {
+        texts.push(pair.recv().await.unwrap().text().into_owned());
+    }
+    texts
+}
+
+#[tokio::test]
+async fn send_is_all_or_nothing() {
+    for (transport, polls) in cases() {
+        let (bound, connected, _) = couple(transport).await;
+        let mut expected = fill(&connected);
+        let reader = tokio::spawn(read_until_last(bound));
+        let any = AnySocket::from(&connected);
+        let sent = drop_after(polls, async {
+            if polls % 2 == 0 {
+                connected.send("second").await.unwrap();
+            } else {
+                any.send("second").await.unwrap();
+            }
+        });
+        expected.extend(sent.await.map(|()| "second".to_owned()));
+        within(connected.send("last")).await.unwrap();
+        expected.push("last".to_owned());
+        assert_eq!(
+            within(reader).await.unwrap(),
+            expected,
+            "{transport}, {polls}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn recv_loses_nothing() {
+    for (transport, polls) in cases() {
+        let (bound, connected, _) = couple(transport).await;
+        let any = AnySocket::from(&bound);
+        let sender = tokio::spawn(async move {
+            for number in 0..5 {
+                connected.send(number.to_string()).await.unwrap();
+            }
+            connected
+        });
+        let mut texts = Vec::new();
+        while texts.len() < 5 {
+            let received = if texts.len() % 2 == 0 {
+                drop_after(polls, bound.recv()).await.map(Result::unwrap)
+            } else {
+                drop_after(polls, any.recv()).await.map(Result::unwrap)
+            };
+            match received {
+                Some(message) => texts.push(message.text().into_owned()),
+                None => texts.push(within(bound.recv()).await.unwrap().text().into_owned()),
+            }
+        }
+        assert_eq!(texts, ["0", "1", "2", "3", "4"], "{transport}, {polls}");
+        within(sender).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_proxy_loses_nothing() {
+    for (transport, polls) in cases() {
+        let context = Context::new();
+        let build = |socket_type| AnySocket::builder(socket_type).context(&context);
+        let frontend = build(SocketType::Pull).recv_hwm(1).build().unwrap();
+        let backend = build(SocketType::Push).send_hwm(1).build().unwrap();
+        let push = build(SocketType::Push).send_hwm(1).build().unwrap();
+        let pull = build(SocketType::Pull).recv_hwm(1).build().unwrap();
+        push.connect(frontend.bind(transport).await.unwrap())
+            .unwrap();
+        let rear = transport.replace("here", "there");
+        pull.connect(backend.bind(rear.as_str()).await.unwrap())
+            .unwrap();
+        let sender = tokio::spawn(async move {
+            for number in 0..20 {
+                push.send(number.to_string()).await.unwrap();
+            }
+            push
+        });
+        let mut proxy = Proxy::new(&frontend, &backend);
+        let mut texts = Vec::new();
+        for _ in 0..20 {
+            assert!(drop_after(polls, proxy.run()).await.is_none());
+            if let Ok(message) = pull.try_recv() {
+                texts.push(message.text().into_owned());
+            }
+        }
+        let running = tokio::spawn(async move { proxy.run().await });
+        while texts.len() < 20 {
+            texts.push(within(pull.recv()).await.unwrap().text().into_owned());
+        }
+        let expected: Vec<String> = (0..20).map(|number| number.to_string()).collect();
+        assert_eq!(texts, expected, "{transport}, {polls}");
+        within(sender).await.unwrap();
+        running.abort();
+    }
+}

@@ -1,0 +1,547 @@
+//! A proxy between two sockets: nothing is lost, doubled or overtaken, and nobody holds up others.
+
+use std::collections::BTreeMap;
+
+use futures::FutureExt;
+use tokio::task::JoinHandle;
+use wirelark::{
+    AnySocket, DealerSocket, Event, Message, PairSocket, Proxy, ProxyControl, ProxyEnd, ProxyError,
+    PubSocket, PullSocket, PushSocket, RepSocket, ReqSocket, RouterSocket, SocketType, SubSocket,
+    TryRecvError, XPubSocket, XSubSocket,
+};
+
+use crate::kit::{assert_matches, soon, until, wait_for};
+use crate::transport::{Transport, on_every_transport};
+
+on_every_transport!(
+    work_passes_in_order_and_once,
+    replies_find_home,
+    subscriptions_travel_back_and_messages_forth,
+    a_conversation_passes_both_ways,
+    what_has_nowhere_to_go_is_not_taken,
+    a_stalled_side_does_not_hold_up_the_other,
+    peers_come_and_go_on_both_sides,
+    a_paused_proxy_moves_nothing,
+    a_stopped_proxy_leaves_its_sockets_open,
+    a_dropped_proxy_has_lost_nothing,
+    what_passes_is_captured,
+    a_full_capture_holds_up_nobody,
+    a_closed_socket_ends_it,
+    a_socket_gives_everything_back,
+    an_xpub_that_drops_nothing_stops_the_flow,
+);
+
+fn start(mut proxy: Proxy) -> (ProxyControl, JoinHandle<Result<ProxyEnd, ProxyError>>) {
+    let control = proxy.control();
+    (control, tokio::spawn(async move { proxy.run().await }))
+}
+
+/// A PULL and a PUSH with a proxy between them, and what talks to them.
+struct Line {
+    push: PushSocket,
+    pull: PullSocket,
+    frontend: PullSocket,
+    backend: PushSocket,
+}
+
+async fn line(transport: Transport, hwm: usize) -> Line {
+    let frontend = PullSocket::builder().recv_hwm(hwm).build();
+    let backend = PushSocket::builder().send_hwm(hwm).build();
+    let push = PushSocket::builder().send_hwm(hwm).build();
+    let pull = PullSocket::builder().recv_hwm(hwm).build();
+    push.connect(frontend.bind(transport.anywhere()).await.unwrap())
+        .unwrap();
+    pull.connect(backend.bind(transport.anywhere()).await.unwrap())
+        .unwrap();
+    until(|| push.peers().len() == 1 && pull.peers().len() == 1).await;
+    Line {
+        push,
+        pull,
+        frontend,
+        backend,
+    }
+}
+
+fn body(number: u32) -> Vec<Vec<u8>> {
+    let size = [0, 20, 300, 5_000, 70_000][number as usize % 5];
+    vec![number.to_string().into_bytes(), vec![7; size]]
+}
+
+#[track_caller]
+fn assert_is(message: &Message, number: u32) {
+    assert_eq!(*message, Message::from(body(number)));
+}
+
+async fn work_passes_in_order_and_once(transport: Transport) {
+    let line = line(transport, 10).await;
+    let (control, _running) = start(Proxy::new(&line.frontend, &line.backend));
+    let push = line.push.clone();
+    let sender = tokio::spawn(async move {
+        for number in 0..1_000 {
+            push.send(body(number)).await.unwrap();
+        }
+    });
+    for number in 0..1_000 {
+        assert_is(&soon(line.pull.recv()).await.unwrap(), number);
+    }
+    soon(sender).await.unwrap();
+    assert_matches!(line.pull.try_recv(), Err(TryRecvError::Empty));
+    let stats = control.stats();
+    assert_eq!(stats.frontend_received, stats.backend_sent);
+    assert_eq!((stats.backend_sent.messages, stats.dropped), (1_000, 0));
+    let bytes: usize = (0..1_000).map(|n| Message::from(body(n)).byte_len()).sum();
+    assert_eq!(stats.backend_sent.bytes, bytes as u64);
+    assert_eq!(stats.backend_received.messages, 0);
+}
+
+async fn replies_find_home(transport: Transport) {
+    let (frontend, backend) = (RouterSocket::new(), DealerSocket::new());
+    let front = frontend.bind(transport.anywhere()).await.unwrap();
+    let rear = backend.bind(transport.anywhere()).await.unwrap();
+    let (control, _running) = start(Proxy::new(&frontend, &backend));
+    for _ in 0..3 {
+        let worker = RepSocket::new();
+        worker.connect(&rear).unwrap();
+        tokio::spawn(async move {
+            while let Ok(request) = worker.recv().await {
+                let answer = request.text().into_owned();
+                request.reply(["re", &answer]).await.unwrap();
+            }
+        });
+    }
+    let clients: Vec<_> = (0..4)
+        .map(|name| {
+            let client = ReqSocket::new();
+            client.connect(&front).unwrap();
+            tokio::spawn(async move {
+                for number in 0..50 {
+                    let question = format!("{name}.{number}");
+                    let answer = client.request(question.as_str()).await.unwrap();
+                    assert_eq!(answer, Message::from(["re", &question]));
+                }
+            })
+        })
+        .collect();
+    for client in clients {
+        soon(client).await.unwrap();
+    }
+    // Counted a moment after it has gone.
+    until(|| control.stats().frontend_sent.messages == 200).await;
+    assert_eq!(control.stats().backend_sent.messages, 200);
+}
+
+async fn subscriptions_travel_back_and_messages_forth(transport: Transport) {
+    let (frontend, backend) = (XSubSocket::new(), XPubSocket::new());
+    let front = frontend.bind(transport.anywhere()).await.unwrap();
+    let rear = backend.bind(transport.anywhere()).await.unwrap();
+    let (_control, _running) = start(Proxy::new(&frontend, &backend));
+    let publisher = PubSocket::new();
+    publisher.connect(front).unwrap();
+    let subscribers = ["a", "ab"].map(|topic| {
+        let sub = SubSocket::builder().subscribe(topic).build();
+        sub.connect(&rear).unwrap();
+        sub
+    });
+    soon(publisher.wait_for_subscribers("a", 1)).await.unwrap();
+    soon(publisher.wait_for_subscribers("ab", 1)).await.unwrap();
+    for topic in ["b", "a", "abc"] {
+        soon(publisher.send([topic, "body"])).await.unwrap();
+    }
+    for expected in ["a", "abc"] {
+        assert_eq!(soon(subscribers[0].recv()).await.unwrap().text(), expected);
+    }
+    assert_eq!(soon(subscribers[1].recv()).await.unwrap().text(), "abc");
+    assert_eq!(publisher.stats().sent.messages, 2, "nobody asked for b");
+    let mut events = publisher.events();
+    soon(subscribers[0].close()).await;
+    soon(subscribers[1].close()).await;
+    until(|| {
+        let _ = events.try_next();
+        publisher.try_send("abc").unwrap();
+        let before = publisher.stats().sent.messages;
+        publisher.try_send("abc").unwrap();
+        publisher.stats().sent.messages == before
+    })
+    .await;
+}
+
+async fn a_conversation_passes_both_ways(transport: Transport) {
+    let sides = [(); 2].map(|()| (PairSocket::new(), PairSocket::new()));
+    for (end, middle) in &sides {
+        end.connect(middle.bind(transport.anywhere()).await.unwrap())
+            .unwrap();
+    }
+    let [(left, frontend), (right, backend)] = sides;
+    let (_control, _running) = start(Proxy::new(frontend, backend));
+    for (from, to) in [(left.clone(), right.clone()), (right.clone(), left.clone())] {
+        tokio::spawn(async move {
+            for number in 0..500 {
+                from.send(body(number)).await.unwrap();
+            }
+            drop(to);
+        });
+    }
+    for number in 0..500 {
+        assert_is(&soon(left.recv()).await.unwrap(), number);
+        assert_is(&soon(right.recv()).await.unwrap(), number);
+    }
+}
+
+/// Nobody takes work, so nobody collects it.
+async fn what_has_nowhere_to_go_is_not_taken(transport: Transport) {
+    let (frontend, backend) = (PullSocket::builder().recv_hwm(5).build(), PushSocket::new());
+    let push = PushSocket::new();
+    push.connect(frontend.bind(transport.anywhere()).await.unwrap())
+        .unwrap();
+    let rear = backend.bind(transport.anywhere()).await.unwrap();
+    let (control, _running) = start(Proxy::new(&frontend, &backend));
+    for number in 0..5 {
+        soon(push.send(body(number))).await.unwrap();
+    }
+    until(|| frontend.stats().received.messages >= 5).await;
+    for _ in 0..100 {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(control.stats().frontend_received.messages, 0);
+    let pull = PullSocket::new();
+    pull.connect(rear).unwrap();
+    for number in 0..5 {
+        assert_is(&soon(pull.recv()).await.unwrap(), number);
+    }
+}
+
+async fn a_stalled_side_does_not_hold_up_the_other(transport: Transport) {
+    let hwm = 2;
+    let middle = [(); 2].map(|()| DealerSocket::builder().send_hwm(hwm).recv_hwm(hwm).build());
+    let ends = [(); 2].map(|()| DealerSocket::builder().send_hwm(hwm).recv_hwm(hwm).build());
+    for (end, middle) in ends.iter().zip(&middle) {
+        end.connect(middle.bind(transport.anywhere()).await.unwrap())
+            .unwrap();
+    }
+    let [frontend, backend] = middle;
+    let (control, _running) = start(Proxy::new(&frontend, &backend));
+    let [left, right] = ends;
+    // Right does not read, until left can send no more.
+    let stuffed = left.clone();
+    let stuffing = tokio::spawn(async move {
+        for number in 0..500 {
+            stuffed.send(body(number)).await.unwrap();
+        }
+    });
+    for number in 0..200 {
+        soon(right.send(body(number))).await.unwrap();
+        assert_is(&soon(left.recv()).await.unwrap(), number);
+    }
+    assert!(control.stats().backend_sent.messages < 500);
+    for number in 0..500 {
+        assert_is(&soon(right.recv()).await.unwrap(), number);
+    }
+    soon(stuffing).await.unwrap();
+}
+
+async fn peers_come_and_go_on_both_sides(transport: Transport) {
+    let line = line(transport, 1_000).await;
+    let front = line.frontend.bind(transport.anywhere()).await.unwrap();
+    let rear = line.backend.bind(transport.anywhere()).await.unwrap();
+    let (control, _running) = start(Proxy::new(&line.frontend, &line.backend));
+    drop(line.pull);
+    drop(line.push);
+    let mut seen = BTreeMap::new();
+    for round in 0..5_u32 {
+        until(|| line.backend.peers().is_empty()).await;
+        let pull = PullSocket::new();
+        pull.connect(&rear).unwrap();
+        let push = PushSocket::new();
+        push.connect(&front).unwrap();
+        for number in 0..20 {
+            soon(push.send(body(round * 20 + number))).await.unwrap();
+        }
+        assert_eq!(soon(push.close()).await.unsent, 0);
+        for _ in 0..20 {
+            let message = soon(pull.recv()).await.unwrap();
+            let number: u32 = message.text().parse().unwrap();
+            assert_is(&message, number);
+            *seen.entry(number).or_insert(0) += 1;
+        }
+        soon(pull.close()).await;
+    }
+    assert_eq!(seen.len(), 100);
+    assert!(seen.values().all(|count| *count == 1));
+    assert_eq!(control.stats().backend_sent.messages, 100);
+}
+
+async fn a_paused_proxy_moves_nothing(transport: Transport) {
+    let line = line(transport, 1_000).await;
+    let (control, _running) = start(Proxy::new(&line.frontend, &line.backend));
+    soon(line.push.send(body(0))).await.unwrap();
+    assert_is(&soon(line.pull.recv()).await.unwrap(), 0);
+    control.pause();
+    // It gives its place back when it has heard.
+    until(|| line.backend.peers()[0].send_queue.messages == 0).await;
+    for _ in 0..100 {
+        tokio::task::yield_now().await;
+    }
+    for number in 1..20 {
+        soon(line.push.send(body(number))).await.unwrap();
+    }
+    until(|| line.frontend.stats().received.messages == 20).await;
+    for _ in 0..100 {
+        tokio::task::yield_now().await;
+    }
+    assert!(control.stats().backend_sent.messages <= 2);
+    control.resume();
+    for number in 1..20 {
+        assert_is(&soon(line.pull.recv()).await.unwrap(), number);
+    }
+    assert_eq!(control.stats().backend_sent.messages, 20);
+}
+
+async fn a_stopped_proxy_leaves_its_sockets_open(transport: Transport) {
+    let line = line(transport, 1_000).await;
+    let (control, running) = start(Proxy::new(&line.frontend, &line.backend));
+    control.stop();
+    control.resume();
+    assert_eq!(soon(running).await.unwrap(), Ok(ProxyEnd::Stopped));
+    soon(line.push.send("to the middle")).await.unwrap();
+    assert_eq!(
+        soon(line.frontend.recv()).await.unwrap().text(),
+        "to the middle"
+    );
+    soon(line.backend.send("from the middle")).await.unwrap();
+    assert_eq!(
+        soon(line.pull.recv()).await.unwrap().text(),
+        "from the middle"
+    );
+}
+
+/// Again and again, at every stage that a few polls reach.
+async fn a_dropped_proxy_has_lost_nothing(transport: Transport) {
+    let line = line(transport, 3).await;
+    let push = line.push.clone();
+    let sender = tokio::spawn(async move {
+        for number in 0..300 {
+            push.send(body(number)).await.unwrap();
+        }
+    });
+    let pull = line.pull.clone();
+    let reader = tokio::spawn(async move {
+        for number in 0..300 {
+            assert_is(&soon(pull.recv()).await.unwrap(), number);
+        }
+        assert_matches!(pull.try_recv(), Err(TryRecvError::Empty));
+    });
+    let mut proxy = Proxy::new(&line.frontend, &line.backend);
+    let mut round = 0;
+    while !reader.is_finished() {
+        round += 1;
+        let mut running = Box::pin(proxy.run());
+        for _ in 0..round % 7 {
+            assert!((&mut running).now_or_never().is_none());
+            tokio::task::yield_now().await;
+        }
+        drop(running);
+        assert!(proxy.take_held().is_empty());
+        if round % 5 == 0 {
+            // One that nobody keeps.
+            let mut running = Box::pin(wirelark::proxy(&line.frontend, &line.backend));
+            assert!((&mut running).now_or_never().is_none());
+        }
+        tokio::task::yield_now().await;
+    }
+    soon(reader).await.unwrap();
+    soon(sender).await.unwrap();
+}
+
+async fn what_passes_is_captured(transport: Transport) {
+    let (frontend, backend) = (DealerSocket::new(), DealerSocket::new());
+    let (left, right) = (DealerSocket::new(), DealerSocket::new());
+    left.connect(frontend.bind(transport.anywhere()).await.unwrap())
+        .unwrap();
+    right
+        .connect(backend.bind(transport.anywhere()).await.unwrap())
+        .unwrap();
+    let (capture, witness) = (PushSocket::new(), PullSocket::new());
+    witness
+        .connect(capture.bind(transport.anywhere()).await.unwrap())
+        .unwrap();
+    until(|| capture.peers().len() == 1).await;
+    let (control, _running) = start(Proxy::new(&frontend, &backend).capture(&capture));
+    for number in 0..100 {
+        soon(left.send(body(number))).await.unwrap();
+        assert_is(&soon(right.recv()).await.unwrap(), number);
+        assert_is(&soon(witness.recv()).await.unwrap(), number);
+        soon(right.send("back")).await.unwrap();
+        assert_eq!(soon(left.recv()).await.unwrap().text(), "back");
+        assert_eq!(soon(witness.recv()).await.unwrap().text(), "back");
+    }
+    assert_eq!(control.stats().uncaptured, 0);
+}
+
+async fn a_full_capture_holds_up_nobody(transport: Transport) {
+    let line = line(transport, 1_000).await;
+    let capture = PushSocket::new();
+    let (control, _running) = start(Proxy::new(&line.frontend, &line.backend).capture(&capture));
+    for number in 0..100 {
+        soon(line.push.send(body(number))).await.unwrap();
+        assert_is(&soon(line.pull.recv()).await.unwrap(), number);
+    }
+    assert_eq!(control.stats().uncaptured, 100);
+}
+
+async fn a_closed_socket_ends_it(transport: Transport) {
+    for frontend_closes in [true, false] {
+        let line = line(transport, 1_000).await;
+        let (_control, running) = start(Proxy::new(&line.frontend, &line.backend));
+        let socket_type = if frontend_closes {
+            soon(line.frontend.close()).await;
+            SocketType::Pull
+        } else {
+            soon(line.backend.close()).await;
+            SocketType::Push
+        };
+        match soon(running).await.unwrap() {
+            Ok(ProxyEnd::Closed {
+                socket_type: closed,
+                ..
+            }) => assert_eq!(closed, socket_type),
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+async fn a_socket_gives_everything_back(transport: Transport) {
+    let router = RouterSocket::new();
+    let endpoint = router.bind(transport.anywhere()).await.unwrap();
+    let (control, _running) = start(Proxy::new(&router, &router));
+    let clients = [(); 3].map(|()| DealerSocket::new());
+    for client in &clients {
+        client.connect(&endpoint).unwrap();
+    }
+    for number in 0..50 {
+        for client in &clients {
+            soon(client.send(body(number))).await.unwrap();
+        }
+        for client in &clients {
+            assert_is(&soon(client.recv()).await.unwrap(), number);
+        }
+    }
+    // Counted a moment after it has gone.
+    until(|| control.stats().backend_sent.messages == 150).await;
+    assert_eq!(control.stats().backend_received.messages, 0);
+}
+
+/// As libzmq's `test_proxy_hwm`: a slow subscriber stops the publishers, and loses nothing.
+async fn an_xpub_that_drops_nothing_stops_the_flow(transport: Transport) {
+    let frontend = PullSocket::builder().recv_hwm(2).build();
+    let backend = XPubSocket::builder().no_drop(true).send_hwm(2).build();
+    let front = frontend.bind(transport.anywhere()).await.unwrap();
+    let rear = backend.bind(transport.anywhere()).await.unwrap();
+    let sub = SubSocket::builder().subscribe("").recv_hwm(2).build();
+    sub.connect(rear).unwrap();
+    soon(backend.recv()).await.unwrap();
+    // A PULL cannot pass subscriptions on, so this is a job for a PUB's kin: an XSUB.
+    assert_eq!(
+        Proxy::new(&frontend, &backend)
+            .run()
+            .await
+            .unwrap_err()
+            .to_string(),
+        "a proxy cannot join a PULL and a XPUB socket"
+    );
+    drop((frontend, front));
+    let frontend = XSubSocket::builder().recv_hwm(2).build();
+    let front = frontend.bind(transport.anywhere()).await.unwrap();
+    frontend.subscribe("").unwrap();
+    let publisher = XPubSocket::builder().no_drop(true).send_hwm(2).build();
+    publisher.connect(front).unwrap();
+    soon(publisher.recv()).await.unwrap();
+    let (control, _running) = start(Proxy::new(&frontend, &backend));
+    let sender = tokio::spawn(async move {
+        for number in 0..300 {
+            publisher.send(body(number)).await.unwrap();
+        }
+        publisher
+    });
+    until(|| control.stats().frontend_received.messages > 2).await;
+    for number in 0..300 {
+        assert_is(&soon(sub.recv()).await.unwrap(), number);
+    }
+    soon(sender).await.unwrap();
+    assert_eq!(control.stats().dropped, 0);
+}
+
+#[tokio::test]
+async fn two_that_cannot_talk_are_named() {
+    use SocketType::{Dealer, Pair, Pub, Pull, Push, Rep, Req, Router, Sub, XPub, XSub};
+    let all = [
+        Pair, Pub, Sub, Req, Rep, Dealer, Router, Pull, Push, XPub, XSub,
+    ];
+    for frontend in all {
+        for backend in all {
+            let mut proxy = Proxy::new(AnySocket::new(frontend), AnySocket::new(backend));
+            let control = proxy.control();
+            control.stop();
+            let ends = proxy.run().await;
+            let one_way = |a, b| {
+                matches!(a, Sub | Pull)
+                    && matches!(b, Pub | Push | Pair | Dealer | Router | XPub | XSub)
+                    && matches!(b, Pub | Push)
+            };
+            let out =
+                |a, b| matches!(a, Pub | Push) && matches!(b, Pair | Dealer | Router | XPub | XSub);
+            let both = |a| matches!(a, Pair | Dealer | Router | XPub | XSub);
+            let can = one_way(frontend, backend)
+                || one_way(backend, frontend)
+                || out(frontend, backend)
+                || out(backend, frontend)
+                || (both(frontend) && both(backend));
+            if can {
+                assert_eq!(ends, Ok(ProxyEnd::Stopped), "{frontend} {backend}");
+            } else {
+                let text = format!("a proxy cannot join a {frontend} and a {backend} socket");
+                assert_eq!(ends.unwrap_err().to_string(), text);
+            }
+        }
+    }
+    let capture = AnySocket::new(Router);
+    let (frontend, backend) = (AnySocket::new(Pull), AnySocket::new(Push));
+    let error = Proxy::new(frontend, backend)
+        .capture(capture)
+        .run()
+        .await
+        .unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "a ROUTER socket cannot capture what passes a proxy"
+    );
+}
+
+/// A ROUTER does not wait for a peer that is gone: what is meant for it is dropped and counted.
+#[tokio::test]
+async fn a_reply_to_a_peer_that_left_is_dropped_and_counted() {
+    let (frontend, backend) = (RouterSocket::new(), DealerSocket::new());
+    let front = frontend.bind("tcp://127.0.0.1:*").await.unwrap();
+    let rear = backend.bind("tcp://127.0.0.1:*").await.unwrap();
+    let (control, _running) = start(Proxy::new(&frontend, &backend));
+    let worker = DealerSocket::new();
+    worker.connect(rear).unwrap();
+    let client = DealerSocket::new();
+    client.connect(&front).unwrap();
+    soon(client.send("question")).await.unwrap();
+    let question = soon(worker.recv()).await.unwrap();
+    let mut events = frontend.events();
+    soon(client.close()).await;
+    wait_for(&mut events, |event| {
+        matches!(event, Event::Disconnected { .. })
+    })
+    .await;
+    soon(worker.send(question)).await.unwrap();
+    until(|| control.stats().dropped == 1).await;
+    let client = DealerSocket::new();
+    client.connect(&front).unwrap();
+    soon(client.send("question")).await.unwrap();
+    soon(worker.send(soon(worker.recv()).await.unwrap()))
+        .await
+        .unwrap();
+    assert_eq!(soon(client.recv()).await.unwrap().text(), "question");
+}
