@@ -1,4 +1,4 @@
-//! The patterns that spread news: `last_value_cache`, `clone`.
+//! The patterns that spread news: `espresso`, `last_value_cache`, `clone`.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -26,6 +26,83 @@ async fn until_said(
         }
     })
     .await;
+}
+
+/// The numbers under a topic in the lines of `espresso`.
+fn numbers(lines: &[String], topic: &str) -> Vec<u64> {
+    let of_topic = lines.iter().filter_map(|line| line.strip_prefix(topic));
+    of_topic
+        .filter_map(|rest| rest.trim().parse().ok())
+        .collect()
+}
+
+/// Fails unless there are some numbers, each of which follows the last.
+fn assert_unbroken(numbers: &[u64]) {
+    let first = numbers.first().expect("some news");
+    let expected: Vec<u64> = (*first..).take(numbers.len()).collect();
+    assert_eq!(numbers, expected);
+}
+
+#[tokio::test]
+async fn espresso_shows_all_that_passes_while_subscribers_come_and_go() {
+    let (publishers, subscribers) = (new_endpoint(), new_endpoint());
+    let doors = ["--publishers", &publishers, "--subscribers", &subscribers];
+    let mut proxy = start("espresso", &[&["proxy"], &doors]);
+    let new_publisher = |first| {
+        let arguments = ["publisher", "--proxy", &publishers, "--first", first];
+        start("espresso", &[&arguments, &["--interval-ms", "2"]])
+    };
+    let new_subscriber = |topics| {
+        start(
+            "espresso",
+            &[&["subscriber", "--proxy", &subscribers], topics],
+        )
+    };
+    let mut publisher = new_publisher("1");
+    let mut first = new_subscriber(&["A", "B"]);
+    let mut heard = Vec::new();
+    while heard.len() < 40 {
+        heard.push(first.next_line().await.expect("a subscriber goes on"));
+    }
+    first.kill().await;
+    let mut passed = Vec::new();
+    let gone = [
+        "no longer wanted: A".to_owned(),
+        "no longer wanted: B".to_owned(),
+    ];
+    while !gone.iter().all(|line| passed.contains(line)) {
+        passed.push(proxy.next_line().await.expect("the proxy goes on"));
+    }
+    let is_news = |line: &&String| !line.contains("wanted: ");
+    let news: Vec<String> = passed.iter().filter(is_news).cloned().collect();
+    assert!(passed.contains(&"wanted: A".to_owned()), "{passed:#?}");
+    assert!(passed.contains(&"wanted: B".to_owned()), "{passed:#?}");
+    // The subscriber got what passed, all of it, and nothing passed that nobody wanted.
+    assert_eq!(news.get(..heard.len()), Some(&heard[..]));
+    assert_unbroken(&numbers(&news, "A "));
+    assert_unbroken(&numbers(&news, "B "));
+    let wanted = numbers(&news, "A ").len() + numbers(&news, "B ").len();
+    assert_eq!(news.len(), wanted, "{news:#?}");
+
+    // The next one is heard by the publisher, too; and a restarted publisher by it, with the
+    // subscription that it made before.
+    let mut second = new_subscriber(&["C"]);
+    proxy.until_line("wanted: C").await;
+    let mut heard = Vec::new();
+    while heard.len() < 10 {
+        heard.push(second.next_line().await.expect("a subscriber goes on"));
+    }
+    assert_eq!(numbers(&heard, "C ").len(), heard.len(), "{heard:#?}");
+    assert_unbroken(&numbers(&heard, "C "));
+    publisher.kill().await;
+    // It counts from so far on that its numbers cannot be the old one's.
+    publisher = new_publisher("1000000000");
+    let begins_anew = |line: &str| numbers(&[line.to_owned()], "C ") >= vec![1_000_000_000];
+    proxy.until(begins_anew).await;
+    second.until(begins_anew).await;
+    for program in [publisher, second, proxy] {
+        stop(program).await;
+    }
 }
 
 /// A last value cache and where it is.
