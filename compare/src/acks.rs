@@ -104,7 +104,7 @@ impl AckSender {
         stream.set_nodelay(true)?;
         Ok(Self(Arc::new(Shared {
             stream,
-            subscribers: task.subscribers,
+            subscribers: task.peers,
             finished: Default::default(),
         })))
     }

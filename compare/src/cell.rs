@@ -9,6 +9,9 @@ const FAN_OUT_SIZE: usize = 64;
 const PIPELINE_SIZES: [usize; 7] = [16, 64, 256, 1 << 10, 4 << 10, 64 << 10, 1 << 20];
 const ROUND_TRIP_SIZES: [usize; 3] = [1, 64, 1 << 10];
 const SUBSCRIBERS: [usize; 3] = [1, 8, 64];
+/// Message size of the exchange cells, and of PAIR.
+const EXCHANGE_SIZE: usize = 64;
+const DEALERS: [usize; 4] = [1, 4, 64, 200];
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Transport {
@@ -61,6 +64,12 @@ pub enum Cell {
     },
     /// One PUB to many SUBs over tcp.
     FanOut { subscribers: usize },
+    /// Many DEALERs that ask one ROUTER over tcp, each with some requests under way.
+    Exchange { dealers: usize },
+    /// PAIR to PAIR as fast as it goes.
+    Pair { transport: Transport },
+    /// PUB to SUB over tcp through a proxy of XSUB and XPUB in a third process.
+    Forward,
 }
 
 impl Cell {
@@ -80,6 +89,9 @@ impl Cell {
             }
         }
         cells.extend(SUBSCRIBERS.map(|subscribers| Self::FanOut { subscribers }));
+        cells.extend(DEALERS.map(|dealers| Self::Exchange { dealers }));
+        cells.extend([Transport::Tcp, Transport::Inproc].map(|transport| Self::Pair { transport }));
+        cells.push(Self::Forward);
         cells
     }
 
@@ -100,10 +112,15 @@ impl Cell {
             round_trip(Transport::Ipc, Condition::Spinners),
             round_trip(Transport::Tcp, Condition::Pinned),
             Self::FanOut { subscribers: 8 },
+            Self::Exchange { dealers: 4 },
+            Self::Pair {
+                transport: Transport::Tcp,
+            },
+            Self::Forward,
         ]
     }
 
-    /// For example `push/tcp/64B`, `req/ipc/1KiB/pin`, `pub/tcp/8sub`.
+    /// For example `push/tcp/64B`, `req/ipc/1KiB/pin`, `pub/tcp/8sub`, `router/tcp/4dealer`.
     pub fn name(self) -> String {
         match self {
             Self::Pipeline { transport, size } => {
@@ -122,6 +139,11 @@ impl Cell {
                 )
             }
             Self::FanOut { subscribers } => format!("pub/tcp/{subscribers}sub"),
+            Self::Exchange { dealers } => format!("router/tcp/{dealers}dealer"),
+            Self::Pair { transport } => {
+                format!("pair/{}/{}", transport.name(), size_name(EXCHANGE_SIZE))
+            }
+            Self::Forward => format!("proxy/tcp/{}", size_name(FAN_OUT_SIZE)),
         }
     }
 
@@ -135,15 +157,18 @@ impl Cell {
 
     pub fn transport(self) -> Transport {
         match self {
-            Self::Pipeline { transport, .. } | Self::RoundTrip { transport, .. } => transport,
-            Self::FanOut { .. } => Transport::Tcp,
+            Self::Pipeline { transport, .. }
+            | Self::RoundTrip { transport, .. }
+            | Self::Pair { transport } => transport,
+            Self::FanOut { .. } | Self::Exchange { .. } | Self::Forward => Transport::Tcp,
         }
     }
 
     pub fn size(self) -> usize {
         match self {
             Self::Pipeline { size, .. } | Self::RoundTrip { size, .. } => size,
-            Self::FanOut { .. } => FAN_OUT_SIZE,
+            Self::FanOut { .. } | Self::Forward => FAN_OUT_SIZE,
+            Self::Exchange { .. } | Self::Pair { .. } => EXCHANGE_SIZE,
         }
     }
 
@@ -209,8 +234,9 @@ mod tests {
             names("pub"),
             ["pub/tcp/1sub", "pub/tcp/8sub", "pub/tcp/64sub"]
         );
+        assert_eq!(names("router/tcp/4dealer"), ["router/tcp/4dealer"]);
         assert_eq!(names("req/tcp/1kib/pin"), ["req/tcp/1KiB/pin"]);
-        assert_eq!(names("tcp/64").len(), 4);
+        assert_eq!(names("tcp/64").len(), 6);
         assert!(select(&["udp".to_owned()]).is_err());
     }
 

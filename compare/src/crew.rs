@@ -1,7 +1,6 @@
 //! The worker processes of one round, as their parent sees them.
 
 use std::io::{BufRead, BufReader, Write};
-use std::net::SocketAddr;
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::thread;
@@ -20,7 +19,8 @@ pub const COMMAND: &str = "worker";
 pub enum Said {
     Ready {
         endpoint: String,
-        acks: Option<SocketAddr>,
+        /// A second address, of what the role is known for.
+        also: Option<String>,
     },
     Result(Measured),
 }
@@ -50,6 +50,10 @@ impl Crew {
             sender,
             lines,
         }
+    }
+
+    pub fn len(&self) -> usize {
+        self.members.len()
     }
 
     /// Starts the next member; members are numbered from 0.
@@ -118,8 +122,8 @@ impl Crew {
                     .next()
                     .context("ready without an endpoint")?
                     .to_owned();
-                let acks = words.next().map(str::parse).transpose()?;
-                Ok(Said::Ready { endpoint, acks })
+                let also = words.next().map(str::to_owned);
+                Ok(Said::Ready { endpoint, also })
             }
             RESULT => Ok(Said::Result(Measured::from_line(rest)?)),
             ERROR => Err(anyhow!("{}: {rest}", self.role_name(number))),

@@ -1,14 +1,20 @@
 //! The wirelark side: tokio's runtimes, and what a worker process does in each role.
 
+mod ends;
+mod exchange;
+
 use std::sync::Arc;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
 use tokio::io::AsyncReadExt;
 use tokio::net::TcpStream;
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::oneshot;
 use tokio::task::spawn_blocking;
-use wirelark::{PubSocket, PullSocket, PushSocket, RepSocket, ReqSocket, SubSocket};
+use wirelark::{
+    PairSocket, PubSocket, PullSocket, PushSocket, RepSocket, ReqSocket, SubSocket, XPubSocket,
+    XSubSocket, proxy,
+};
 
 use crate::acks::{AckListener, AckSender, Subscriber, Window};
 use crate::contestant::Contestant;
@@ -19,6 +25,7 @@ use crate::payload::Payload;
 use crate::rusage::CpuClock;
 use crate::task::{Role, Task};
 use crate::worker::Post;
+use ends::{Receiving, Sending};
 
 /// Bytes are not limited: libzmq knows no such limit, and both sides are to queue the same number
 /// of messages.
@@ -47,38 +54,38 @@ fn runtime(contestant: Contestant) -> Result<Runtime> {
 
 async fn role(task: Arc<Task>, post: Post) -> Result<Measured> {
     match task.role {
-        Role::Pull => pull(open_pull(&task, &post).await?).await,
-        Role::Push => push(&task, post).await,
-        Role::Pipeline => pipeline(task, post).await,
+        Role::Pull => count::<PullSocket>(&task, &post).await,
+        Role::Push => push::<PushSocket>(&task, post).await,
+        Role::Pipeline => pipeline::<PullSocket, PushSocket>(task, post).await,
+        Role::PairIn => count::<PairSocket>(&task, &post).await,
+        Role::PairOut => push::<PairSocket>(&task, post).await,
+        Role::Pair => pipeline::<PairSocket, PairSocket>(task, post).await,
         Role::Reply => reply(&task, post).await,
         Role::Request => request(&task).await,
-        Role::Publish => publish(&task, post).await,
+        Role::Publish | Role::PublishTo => publish(&task, post).await,
+        Role::Forward => forward(&task, post).await,
         Role::Subscribe => subscribe(task).await,
+        Role::Route => exchange::route(&task, post).await,
+        Role::Deal => exchange::deal(task).await,
     }
 }
 
-async fn open_pull(task: &Task, post: &Post) -> Result<PullSocket> {
-    let socket = PullSocket::builder()
-        .recv_hwm(task.hwm)
-        .recv_hwm_bytes(UNLIMITED)
-        .build();
-    let endpoint = socket.bind(task.endpoint.as_str()).await?;
-    post.ready(&endpoint.to_string(), None);
-    Ok(socket)
+async fn count<R: Receiving>(task: &Task, post: &Post) -> Result<Measured> {
+    receive_all(R::open(task, post).await?).await
 }
 
-async fn pull(socket: PullSocket) -> Result<Measured> {
+async fn receive_all(socket: impl Receiving) -> Result<Measured> {
     let mut meter = Meter::default();
     loop {
-        let message = socket.recv().await?;
+        let message = socket.next().await?;
         if meter.see(Phase::of(message.first())?).is_end() {
             return meter.finish();
         }
     }
 }
 
-async fn push(task: &Task, post: Post) -> Result<Measured> {
-    let (sent, cpu, _socket) = flood(task).await?;
+async fn push<S: Sending>(task: &Task, post: Post) -> Result<Measured> {
+    let (sent, cpu, _socket) = flood::<S>(task).await?;
     until_done(post).await?;
     Ok(Measured {
         count: sent,
@@ -89,12 +96,8 @@ async fn push(task: &Task, post: Post) -> Result<Measured> {
 
 /// Connects and sends through all phases; how many messages of the measured one, the clock since
 /// then, and the socket, which must stay open while messages are under way.
-async fn flood(task: &Task) -> Result<(u64, CpuClock, PushSocket)> {
-    let socket = PushSocket::builder()
-        .send_hwm(task.hwm)
-        .send_hwm_bytes(UNLIMITED)
-        .build();
-    socket.connect(task.endpoint.as_str())?;
+async fn flood<S: Sending>(task: &Task) -> Result<(u64, CpuClock, S)> {
+    let socket = S::open(task)?;
     let mut pacer = Pacer::new(task);
     let mut payload = Payload::new(task.size);
     let mut cpu = CpuClock::default();
@@ -102,7 +105,7 @@ async fn flood(task: &Task) -> Result<(u64, CpuClock, PushSocket)> {
     loop {
         let phase = pacer.next();
         payload.set_phase(phase);
-        socket.send(payload.bytes()).await?;
+        socket.put(payload.bytes()).await?;
         match phase {
             Phase::WarmUp => {}
             Phase::Measured => {
@@ -115,19 +118,23 @@ async fn flood(task: &Task) -> Result<(u64, CpuClock, PushSocket)> {
 }
 
 /// The receiver is a spawned task on every runtime; the sender is what the contestant says.
-async fn pipeline(task: Arc<Task>, post: Post) -> Result<Measured> {
+async fn pipeline<R, S>(task: Arc<Task>, post: Post) -> Result<Measured>
+where
+    R: Receiving,
+    S: Sending,
+{
     let (bound, is_bound) = oneshot::channel();
     let receiver = tokio::spawn({
         let task = Arc::clone(&task);
         async move {
-            let socket = open_pull(&task, &post).await?;
+            let socket = R::open(&task, &post).await?;
             bound.send(()).ok();
-            pull(socket).await
+            receive_all(socket).await
         }
     });
     // An error also means that the receiver has ended; awaiting it below tells why.
     let flooded = match is_bound.await {
-        Ok(()) => Some(flood(&task).await?),
+        Ok(()) => Some(flood::<S>(&task).await?),
         Err(_) => None,
     };
     let measured = receiver.await??;
@@ -188,12 +195,15 @@ async fn publish(task: &Task, post: Post) -> Result<Measured> {
         .send_hwm_bytes(UNLIMITED)
         .build();
     let listener = AckListener::bind()?;
-    let endpoint = socket.bind(task.endpoint.as_str()).await?;
-    post.ready(&endpoint.to_string(), Some(listener.address()?));
+    let endpoint = match task.role {
+        Role::PublishTo => socket.connect(task.endpoint.as_str())?,
+        _ => socket.bind(task.endpoint.as_str()).await?,
+    };
+    post.ready(&endpoint.to_string(), Some(&listener.address()?));
     let acks = spawn_blocking(move || listener.accept()).await??;
     acks.set_nonblocking(true)?;
     let mut acks = TcpStream::from_std(acks)?;
-    socket.wait_for_subscribers("", task.subscribers).await?;
+    socket.wait_for_subscribers("", task.peers).await?;
 
     let mut pacer = Pacer::new(task);
     let mut payload = Payload::new(task.size);
@@ -226,14 +236,41 @@ async fn publish(task: &Task, post: Post) -> Result<Measured> {
     })
 }
 
+/// Forwards until the round is over. Its processor time includes the warm-up.
+async fn forward(task: &Task, post: Post) -> Result<Measured> {
+    let front = XSubSocket::builder()
+        .recv_hwm(task.hwm)
+        .recv_hwm_bytes(UNLIMITED)
+        .build();
+    let back = XPubSocket::builder()
+        .send_hwm(task.hwm)
+        .send_hwm_bytes(UNLIMITED)
+        .build();
+    let [publishers, subscribers] = [
+        front.bind(task.endpoint.as_str()).await?,
+        back.bind(task.endpoint.as_str()).await?,
+    ];
+    let mut cpu = CpuClock::default();
+    cpu.start_once();
+    post.ready(&publishers.to_string(), Some(&subscribers));
+    tokio::select! {
+        ended = proxy(&front, &back) => bail!("the proxy ended: {:?}", ended?),
+        done = until_done(post) => done?,
+    }
+    Ok(Measured {
+        cpu: cpu.elapsed(),
+        ..Measured::default()
+    })
+}
+
 /// One subscriber runs where the contestant says, many are a task each.
 async fn subscribe(task: Arc<Task>) -> Result<Measured> {
     let acks = AckSender::connect(&task)?;
-    if task.subscribers == 1 {
+    if task.peers == 1 {
         return Measured::of_many([receive(&task, &acks).await?].into_iter());
     }
     let mut running = Vec::new();
-    for _ in 0..task.subscribers {
+    for _ in 0..task.peers {
         let (task, acks) = (Arc::clone(&task), acks.clone());
         running.push(tokio::spawn(async move { receive(&task, &acks).await }));
     }

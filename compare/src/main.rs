@@ -8,6 +8,7 @@ mod affinity;
 mod cell;
 mod contestant;
 mod crew;
+mod exchange;
 mod host;
 mod lark;
 mod latency;

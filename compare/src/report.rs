@@ -39,6 +39,10 @@ const DELIVERIES: Measure = Measure {
     name: "million deliveries/s",
     ..MESSAGES
 };
+const EXCHANGES: Measure = Measure {
+    name: "million replies/s",
+    ..MESSAGES
+};
 const MEDIAN: Measure = Measure {
     name: "median, us",
     of: |sample| sample.median.as_secs_f64() * 1e6,
@@ -57,9 +61,10 @@ const CPU: Measure = Measure {
 
 fn measures(cell: Cell) -> &'static [Measure] {
     match cell {
-        Cell::Pipeline { .. } => &[MESSAGES],
+        Cell::Pipeline { .. } | Cell::Pair { .. } => &[MESSAGES],
         Cell::RoundTrip { .. } => &[MEDIAN, P99],
-        Cell::FanOut { .. } => &[DELIVERIES],
+        Cell::FanOut { .. } | Cell::Forward => &[DELIVERIES],
+        Cell::Exchange { .. } => &[EXCHANGES],
     }
 }
 

@@ -75,24 +75,28 @@ pub fn run(cell: Cell, contestant: Contestant, setting: &Setting) -> Result<Samp
 
 fn play(cell: Cell, contestant: Contestant, setting: &Setting, directory: &Path) -> Result<Sample> {
     let deadline = Instant::now() + (setting.warm_up + setting.measure) * PATIENCE + GRACE;
-    let (binder, connector) = roles(cell);
     let mut task = first_task(cell, contestant, setting, directory)?;
     let mut crew = Crew::new(deadline);
-
-    task.role = binder;
-    crew.start(&task)?;
-    if let Some(connector) = connector {
-        let Said::Ready { endpoint, acks } = crew.listen()?.1 else {
-            bail!("the {binder:?} process had a result before it was ready");
-        };
-        task.role = connector;
-        task.endpoint = endpoint;
-        task.acks = acks;
-        crew.start(&task)?;
+    let mut between = None;
+    if cell == Cell::Forward {
+        // The two that are measured meet at the two ends of a third.
+        task.role = Role::Forward;
+        let (front, back) = start(&mut crew, &task)?;
+        task.endpoint = front;
+        between = Some(back.context("a proxy with one end")?);
     }
+    let (binder, connector) = roles(cell);
+    task.role = binder;
+    if let Some(connector) = connector {
+        let (endpoint, acks) = start(&mut crew, &task)?;
+        task.role = connector;
+        task.endpoint = between.clone().unwrap_or(endpoint);
+        task.acks = acks.map(|acks| acks.parse()).transpose()?;
+    }
+    crew.start(&task)?;
 
-    let mut results: [Option<Measured>; 2] = [None, None];
-    let members = if connector.is_some() { 2 } else { 1 };
+    let members = crew.len();
+    let mut results: Vec<Option<Measured>> = vec![None; members];
     while results.iter().flatten().count() < members {
         if let (member, Said::Result(measured)) = crew.listen()? {
             *results.get_mut(member).context("a result from nobody")? = Some(measured);
@@ -100,9 +104,24 @@ fn play(cell: Cell, contestant: Contestant, setting: &Setting, directory: &Path)
             crew.tell_done();
         }
     }
-    let [first, second] = results;
-    let first = first.context("no result")?;
-    combine(cell, first, second)
+    let mut results = results.into_iter().flatten();
+    let helped = match between {
+        Some(_) => results.next().context("no result")?.cpu,
+        None => Duration::ZERO,
+    };
+    let first = results.next().context("no result")?;
+    let mut sample = combine(cell, first, results.next())?;
+    sample.cpu += helped;
+    Ok(sample)
+}
+
+/// Starts a member that others connect to; gives back where.
+fn start(crew: &mut Crew, task: &Task) -> Result<(String, Option<String>)> {
+    crew.start(task)?;
+    match crew.listen()?.1 {
+        Said::Ready { endpoint, also } => Ok((endpoint, also)),
+        Said::Result(_) => bail!("{:?} had a result before it was ready", task.role),
+    }
 }
 
 /// Who binds and says so, and who connects to it.
@@ -115,6 +134,12 @@ fn roles(cell: Cell) -> (Role, Option<Role>) {
         Cell::Pipeline { .. } => (Role::Pull, Some(Role::Push)),
         Cell::RoundTrip { .. } => (Role::Reply, Some(Role::Request)),
         Cell::FanOut { .. } => (Role::Publish, Some(Role::Subscribe)),
+        Cell::Forward => (Role::PublishTo, Some(Role::Subscribe)),
+        Cell::Exchange { .. } => (Role::Route, Some(Role::Deal)),
+        Cell::Pair {
+            transport: Transport::Inproc,
+        } => (Role::Pair, None),
+        Cell::Pair { .. } => (Role::PairIn, Some(Role::PairOut)),
     }
 }
 
@@ -129,8 +154,10 @@ fn first_task(
         Transport::Ipc => format!("ipc://{}/socket", directory.display()),
         Transport::Inproc => "inproc://compare".to_owned(),
     };
-    let (subscribers, hwm) = match cell {
+    let (peers, hwm) = match cell {
         Cell::FanOut { subscribers } => (subscribers, setting.hwm.saturating_mul(HWM_EPOCHS)),
+        Cell::Forward => (1, setting.hwm.saturating_mul(HWM_EPOCHS)),
+        Cell::Exchange { dealers } => (dealers, setting.hwm),
         _ => (0, cell.high_water_mark(setting.hwm)),
     };
     let cpu = match cell {
@@ -148,7 +175,7 @@ fn first_task(
         warm_up_ms: u64::try_from(setting.warm_up.as_millis())?,
         measure_ms: u64::try_from(setting.measure.as_millis())?,
         hwm,
-        subscribers,
+        peers,
         acks: None,
         cpu,
     })
@@ -161,8 +188,10 @@ fn combine(cell: Cell, binder: Measured, connector: Option<Measured>) -> Result<
     };
     let cpu = binder.cpu + connector.cpu;
     match cell {
-        Cell::Pipeline { .. } => Ok(sample(&binder.check_sent(connector.count)?, cpu, 0)),
-        Cell::RoundTrip { .. } => {
+        Cell::Pipeline { .. } | Cell::Pair { .. } => {
+            Ok(sample(&binder.check_sent(connector.count)?, cpu, 0))
+        }
+        Cell::RoundTrip { .. } | Cell::Exchange { .. } => {
             ensure!(
                 binder.count == connector.count,
                 "{} requests answered, {} replies received",
@@ -171,8 +200,12 @@ fn combine(cell: Cell, binder: Measured, connector: Option<Measured>) -> Result<
             );
             Ok(sample(&connector, cpu, 0))
         }
-        Cell::FanOut { subscribers } => {
-            let due = binder.count * u64::try_from(subscribers)?;
+        Cell::FanOut { .. } | Cell::Forward => {
+            let subscribers = match cell {
+                Cell::FanOut { subscribers } => u64::try_from(subscribers)?,
+                _ => 1,
+            };
+            let due = binder.count * subscribers;
             let lost = due.checked_sub(connector.count);
             let lost = lost.context("more messages delivered than sent")?;
             Ok(sample(&connector, cpu, lost))

@@ -24,8 +24,22 @@ pub enum Role {
     Request,
     /// Binds a PUB and sends within the window.
     Publish,
+    /// As `Publish`, but connects the PUB.
+    PublishTo,
     /// Connects all the SUBs and counts.
     Subscribe,
+    /// Binds an XSUB and an XPUB and forwards between them.
+    Forward,
+    /// Binds a ROUTER and echoes.
+    Route,
+    /// Connects all the DEALERs and counts.
+    Deal,
+    /// Binds a PAIR and counts.
+    PairIn,
+    /// Connects a PAIR and floods.
+    PairOut,
+    /// Both of them in one process.
+    Pair,
 }
 
 impl Role {
@@ -37,7 +51,14 @@ impl Role {
             Self::Reply => "reply",
             Self::Request => "request",
             Self::Publish => "publish",
+            Self::PublishTo => "publish_to",
             Self::Subscribe => "subscribe",
+            Self::Forward => "forward",
+            Self::Route => "route",
+            Self::Deal => "deal",
+            Self::PairIn => "pair_in",
+            Self::PairOut => "pair_out",
+            Self::Pair => "pair",
         }
     }
 }
@@ -61,8 +82,9 @@ pub struct Task {
     /// High-water mark in messages, at both ends.
     #[arg(long)]
     pub hwm: usize,
+    /// How many sockets one of the processes has, where there are many of them.
     #[arg(long, default_value_t = 0)]
-    pub subscribers: usize,
+    pub peers: usize,
     /// Where the publisher hears of its subscribers' progress.
     #[arg(long)]
     pub acks: Option<SocketAddr>,
@@ -86,7 +108,7 @@ impl Task {
         add("--warm-up-ms", self.warm_up_ms.to_string());
         add("--measure-ms", self.measure_ms.to_string());
         add("--hwm", self.hwm.to_string());
-        add("--subscribers", self.subscribers.to_string());
+        add("--peers", self.peers.to_string());
         if let Some(acks) = self.acks {
             add("--acks", acks.to_string());
         }

@@ -1,10 +1,10 @@
 //! A worker process: one contestant in one role for one round.
 //!
-//! Lines it prints: `ready ENDPOINT [ACKS]` once bound, then `result …` or `error …`. Lines it
+//! Lines it prints: `ready ENDPOINT [ADDRESS]` once bound, then `result …` or `error …`. Lines it
 //! reads: `done`. When its standard input closes, the parent has gone and so does the worker.
 
+use std::fmt::Display;
 use std::io::{self, BufRead, Write};
-use std::net::SocketAddr;
 use std::process;
 use std::sync::mpsc::{self, Receiver};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -47,10 +47,10 @@ impl Post {
         }
     }
 
-    /// Bound: the peer may connect to this endpoint.
-    pub fn ready(&self, endpoint: &str, acks: Option<SocketAddr>) {
-        match acks {
-            Some(acks) => say(&format!("{READY} {endpoint} {acks}")),
+    /// Bound: peers may connect to this endpoint, and to the other one if there is one.
+    pub fn ready(&self, endpoint: &str, also: Option<&dyn Display>) {
+        match also {
+            Some(also) => say(&format!("{READY} {endpoint} {also}")),
             None => say(&format!("{READY} {endpoint}")),
         }
     }

@@ -17,12 +17,16 @@ pub struct PollItem {
     pub revents: c_short,
 }
 
-pub const XPUB: c_int = 9;
+pub const PAIR: c_int = 0;
 pub const SUB: c_int = 2;
 pub const REQ: c_int = 3;
 pub const REP: c_int = 4;
+pub const DEALER: c_int = 5;
+pub const ROUTER: c_int = 6;
 pub const PULL: c_int = 7;
 pub const PUSH: c_int = 8;
+pub const XPUB: c_int = 9;
+pub const XSUB: c_int = 10;
 
 pub const SUBSCRIBE: c_int = 6;
 pub const SNDHWM: c_int = 23;
@@ -31,6 +35,7 @@ pub const LAST_ENDPOINT: c_int = 32;
 pub const XPUB_VERBOSE: c_int = 40;
 
 pub const DONTWAIT: c_int = 1;
+pub const SNDMORE: c_int = 2;
 pub const POLLIN: c_short = 1;
 
 unsafe extern "C" {
@@ -60,5 +65,6 @@ unsafe extern "C" {
     pub fn zmq_msg_send(message: *mut RawMessage, socket: *mut c_void, flags: c_int) -> c_int;
     pub fn zmq_msg_recv(message: *mut RawMessage, socket: *mut c_void, flags: c_int) -> c_int;
     pub fn zmq_msg_close(message: *mut RawMessage) -> c_int;
+    pub fn zmq_proxy(frontend: *mut c_void, backend: *mut c_void, capture: *mut c_void) -> c_int;
     pub fn zmq_poll(items: *mut PollItem, count: c_int, timeout: c_long) -> c_int;
 }

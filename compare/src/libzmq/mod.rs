@@ -2,6 +2,7 @@
 //!
 //! Used the way its documentation shows: plain threads, blocking `send` and `recv`, one I/O thread.
 
+mod exchange;
 mod ffi;
 mod roles;
 mod socket;

@@ -1,13 +1,14 @@
 //! What a worker process does in each role when libzmq is measured.
 
+use std::ffi::c_int;
 use std::io::Read;
 use std::sync::mpsc;
 use std::thread;
 
 use anyhow::{Result, anyhow};
 
-use super::ffi;
 use super::socket::{Context, Message, Poller, Socket};
+use super::{exchange, ffi};
 use crate::acks::{AckListener, AckSender, Subscriber, Window};
 use crate::latency::Latencies;
 use crate::meter::{Measured, Meter};
@@ -24,24 +25,30 @@ const DRAIN_AT_ONCE: usize = 1_000;
 pub fn play(task: &Task, post: &Post) -> Result<Measured> {
     let context = Context::new()?;
     match task.role {
-        Role::Pull => pull(&open_pull(context, task, post)?),
-        Role::Push => push(&open_push(context, task)?, task, post),
-        Role::Pipeline => pipeline(context, task, post),
+        Role::Pull => pull(&open_receiver(context, ffi::PULL, task, post)?),
+        Role::Push => push(&open_sender(context, ffi::PUSH, task)?, task, post),
+        Role::Pipeline => pipeline(context, [ffi::PULL, ffi::PUSH], task, post),
+        Role::PairIn => pull(&open_receiver(context, ffi::PAIR, task, post)?),
+        Role::PairOut => push(&open_sender(context, ffi::PAIR, task)?, task, post),
+        Role::Pair => pipeline(context, [ffi::PAIR, ffi::PAIR], task, post),
         Role::Reply => reply(context, task, post),
         Role::Request => request(context, task),
-        Role::Publish => publish(context, task, post),
+        Role::Publish | Role::PublishTo => publish(context, task, post),
+        Role::Forward => forward(context, task, post),
         Role::Subscribe => subscribe(context, task),
+        Role::Route => exchange::route(context, task, post),
+        Role::Deal => exchange::deal(context, task),
     }
 }
 
-fn open_pull(context: Context, task: &Task, post: &Post) -> Result<Socket> {
-    let socket = context.socket(ffi::PULL, task.hwm)?;
+fn open_receiver(context: Context, kind: c_int, task: &Task, post: &Post) -> Result<Socket> {
+    let socket = context.socket(kind, task.hwm)?;
     post.ready(&socket.bind(&task.endpoint)?, None);
     Ok(socket)
 }
 
-fn open_push(context: Context, task: &Task) -> Result<Socket> {
-    let socket = context.socket(ffi::PUSH, task.hwm)?;
+fn open_sender(context: Context, kind: c_int, task: &Task) -> Result<Socket> {
+    let socket = context.socket(kind, task.hwm)?;
     socket.connect(&task.endpoint)?;
     Ok(socket)
 }
@@ -88,18 +95,23 @@ fn flood(socket: &Socket, task: &Task) -> Result<(u64, CpuClock)> {
     }
 }
 
-fn pipeline(context: Context, task: &Task, post: &Post) -> Result<Measured> {
+fn pipeline(
+    context: Context,
+    [receiving, sending]: [c_int; 2],
+    task: &Task,
+    post: &Post,
+) -> Result<Measured> {
     let receiver_task = task.clone();
     let receiver_post = post.clone();
     let (bound, is_bound) = mpsc::channel();
     let receiver = thread::spawn(move || {
-        let socket = open_pull(context, &receiver_task, &receiver_post)?;
+        let socket = open_receiver(context, receiving, &receiver_task, &receiver_post)?;
         bound.send(()).ok();
         pull(&socket)
     });
     // An error also means that the receiver has ended; `join` below knows why.
     let sent = match is_bound.recv() {
-        Ok(()) => flood(&open_push(context, task)?, task)?.0,
+        Ok(()) => flood(&open_sender(context, sending, task)?, task)?.0,
         Err(_) => 0,
     };
     let measured = receiver
@@ -152,10 +164,17 @@ fn publish(context: Context, task: &Task, post: &Post) -> Result<Measured> {
     let socket = context.socket(ffi::XPUB, task.hwm)?;
     socket.set_int(ffi::XPUB_VERBOSE, 1)?;
     let listener = AckListener::bind()?;
-    post.ready(&socket.bind(&task.endpoint)?, Some(listener.address()?));
+    let endpoint = match task.role {
+        Role::PublishTo => {
+            socket.connect(&task.endpoint)?;
+            task.endpoint.clone()
+        }
+        _ => socket.bind(&task.endpoint)?,
+    };
+    post.ready(&endpoint, Some(&listener.address()?));
     let mut acks = listener.accept()?;
     let mut subscription = Message::new();
-    for _ in 0..task.subscribers {
+    for _ in 0..task.peers {
         socket.recv(&mut subscription)?;
     }
 
@@ -190,6 +209,30 @@ fn publish(context: Context, task: &Task, post: &Post) -> Result<Measured> {
     })
 }
 
+/// Forwards until the round is over. Its processor time includes the warm-up.
+fn forward(context: Context, task: &Task, post: &Post) -> Result<Measured> {
+    let mut cpu = CpuClock::default();
+    cpu.start_once();
+    let (task, proxy_post) = (task.clone(), post.clone());
+    let proxy = thread::spawn(move || {
+        let front = context.socket(ffi::XSUB, task.hwm)?;
+        let back = context.socket(ffi::XPUB, task.hwm)?;
+        let publishers = front.bind(&task.endpoint)?;
+        let subscribers = back.bind(&task.endpoint)?;
+        proxy_post.ready(&publishers, Some(&subscribers));
+        front.forward_to(&back)
+    });
+    post.wait_until_done();
+    // It forwards for as long as the process lives, unless it could not begin.
+    if proxy.is_finished() {
+        proxy.join().map_err(|_| anyhow!("the proxy panicked"))??;
+    }
+    Ok(Measured {
+        cpu: cpu.elapsed(),
+        ..Measured::default()
+    })
+}
+
 /// Plain `recv` for one subscriber; many of them in one thread over `zmq_poll`. A thread for each
 /// is a third slower with more subscribers than processors, `zmq_poll` is slower with one, and the
 /// better of the two should stand for libzmq.
@@ -197,7 +240,7 @@ fn subscribe(context: Context, task: &Task) -> Result<Measured> {
     let acks = AckSender::connect(task)?;
     let mut subscribers = Vec::new();
     let mut sockets = Vec::new();
-    for _ in 0..task.subscribers {
+    for _ in 0..task.peers {
         let socket = context.socket(ffi::SUB, task.hwm)?;
         socket.subscribe_to_all()?;
         socket.connect(&task.endpoint)?;

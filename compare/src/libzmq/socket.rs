@@ -96,6 +96,13 @@ impl Socket {
         Ok(())
     }
 
+    /// Forwards both ways between this socket and another, until that fails.
+    pub fn forward_to(&self, other: &Self) -> Result<()> {
+        // SAFETY: two live sockets of this thread; no capture socket.
+        unsafe { ffi::zmq_proxy(self.raw, other.raw, std::ptr::null_mut()) };
+        Err(last_error("zmq_proxy"))
+    }
+
     pub fn subscribe_to_all(&self) -> Result<()> {
         self.set(ffi::SUBSCRIBE, &[])
     }
@@ -139,9 +146,18 @@ impl Socket {
 
     /// Sends the message itself and leaves it empty, waiting while the queue is full.
     pub fn send(&self, message: &mut Message) -> Result<()> {
+        self.send_part(message, 0)
+    }
+
+    /// As [`Socket::send`], a part that others follow.
+    pub fn send_more(&self, message: &mut Message) -> Result<()> {
+        self.send_part(message, ffi::SNDMORE)
+    }
+
+    fn send_part(&self, message: &mut Message, flags: c_int) -> Result<()> {
         loop {
             // SAFETY: an initialised message; after success it is an empty, still valid one.
-            if unsafe { ffi::zmq_msg_send(&mut message.0, self.raw, 0) } >= 0 {
+            if unsafe { ffi::zmq_msg_send(&mut message.0, self.raw, flags) } >= 0 {
                 return Ok(());
             }
             if !interrupted() {
