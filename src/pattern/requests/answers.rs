@@ -79,13 +79,19 @@ impl Requests {
         let message = ready!(self.inbox.poll_next(cx, &mut tickets.reply, from_peer));
         Poll::Ready(match message.map(open_reply) {
             None => Answer::Closed,
-            Some(None) => Answer::Malformed(peer),
+            Some(None) => self.malformed(peer),
             Some(Some(reply)) => {
                 state.exchanges.end(number);
                 self.ended(guard);
                 Answer::Reply(reply)
             }
         })
+    }
+
+    /// A peer breaks the rules: nothing else that it has said is believed, either.
+    fn malformed(&self, peer: PeerId) -> Answer {
+        self.inbox.forget(peer);
+        Answer::Malformed(peer)
     }
 
     /// A peer has left. Its last words may have been replies: to everything that it was sent and
@@ -157,7 +163,7 @@ impl Requests {
                 Poll::Pending
             }
             Poll::Ready(None) => Poll::Ready(Answer::Closed),
-            Poll::Ready(Some(Err(peer))) => Poll::Ready(Answer::Malformed(peer)),
+            Poll::Ready(Some(Err(peer))) => Poll::Ready(self.malformed(peer)),
             Poll::Ready(Some(Ok(reply))) => {
                 state.exchanges.end(wanted);
                 self.ended(guard);

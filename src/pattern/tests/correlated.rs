@@ -56,6 +56,8 @@ struct Server {
     inbound: Arc<Pipe>,
     /// With numbers and delimiters, as they came.
     read: Vec<Message>,
+    /// Whether it has sent something malformed: nothing that comes after it is believed.
+    mumbled: bool,
 }
 
 struct Question {
@@ -102,6 +104,7 @@ impl World {
             outbound,
             inbound,
             read: Vec::new(),
+            mumbled: false,
         });
     }
 
@@ -216,6 +219,11 @@ impl World {
                     if !twice {
                         server.read.remove(which);
                     }
+                    if server.mumbled {
+                        let text = text_of(&echo);
+                        let asked = self.open.values_mut().filter(|q| q.text == text);
+                        asked.for_each(|question| question.may_be_lost = true);
+                    }
                     drop(server.inbound.push(&[], &echo));
                 }
             }
@@ -233,11 +241,9 @@ impl World {
                 drop(self.servers[index].inbound.push(&[], &message));
             }
             Op::Mumble(index) => {
-                drop(
-                    self.servers[index]
-                        .inbound
-                        .push(&[], &Message::from("mumble")),
-                );
+                let server = &mut self.servers[index];
+                server.mumbled = true;
+                drop(server.inbound.push(&[], &Message::from("mumble")));
             }
             Op::Leave(index) => self.depart(index),
         }
