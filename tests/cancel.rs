@@ -3,41 +3,18 @@
 
 #![allow(clippy::unwrap_used)]
 
+#[path = "kit/dropping.rs"]
+mod dropping;
+
 use std::future::poll_fn;
 use std::pin::pin;
 use std::task::Poll;
 use std::time::Duration;
 
+use dropping::{POLLS, TRANSPORTS, drop_after, within};
 use wirelark::{
     Context, Endpoint, PubSocket, PullSocket, PushSocket, RepSocket, ReqSocket, SubSocket,
 };
-
-/// More polls than any of these futures needs within one process; a connection over loopback is
-/// up after some ten turns of the runtime.
-const POLLS: usize = 32;
-
-/// A test that waits longer than this has lost a wake-up.
-async fn within<T>(future: impl Future<Output = T>) -> T {
-    tokio::time::timeout(Duration::from_secs(20), future)
-        .await
-        .expect("a wake-up was lost")
-}
-
-/// Polls a future so many times, with a turn for every other task after each, and drops it.
-async fn drop_after<T>(polls: usize, future: impl Future<Output = T>) -> Option<T> {
-    let mut future = pin!(future);
-    for _ in 0..polls {
-        let poll = poll_fn(|cx| Poll::Ready(future.as_mut().poll(cx))).await;
-        if let Poll::Ready(output) = poll {
-            return Some(output);
-        }
-        tokio::task::yield_now().await;
-    }
-    None
-}
-
-/// What to bind to.
-const TRANSPORTS: [&str; 2] = ["inproc://here", "tcp://127.0.0.1:*"];
 
 /// Small queues, so that senders wait.
 async fn pipeline(transport: &str) -> (PushSocket, PullSocket) {

@@ -2,36 +2,16 @@
 
 #![allow(clippy::unwrap_used)]
 
+#[path = "kit/dropping.rs"]
+mod dropping;
+
 use std::future::poll_fn;
 use std::pin::pin;
 use std::task::Poll;
-use std::time::Duration;
 
+use dropping::{POLLS, TRANSPORTS, drop_after, within};
 use futures::SinkExt;
 use wirelark::{Context, Message, SubSocket, SubscriberMessage, XPubSocket, XSubSocket};
-
-const POLLS: usize = 32;
-
-const TRANSPORTS: [&str; 2] = ["inproc://here", "tcp://127.0.0.1:*"];
-
-async fn within<T>(future: impl Future<Output = T>) -> T {
-    tokio::time::timeout(Duration::from_secs(20), future)
-        .await
-        .expect("a wake-up was lost")
-}
-
-/// Polls a future so many times, with a turn for every other task after each, and drops it.
-async fn drop_after<T>(polls: usize, future: impl Future<Output = T>) -> Option<T> {
-    let mut future = pin!(future);
-    for _ in 0..polls {
-        let poll = poll_fn(|cx| Poll::Ready(future.as_mut().poll(cx))).await;
-        if let Poll::Ready(output) = poll {
-            return Some(output);
-        }
-        tokio::task::yield_now().await;
-    }
-    None
-}
 
 /// A publisher that drops nothing, with small queues, and two subscribers of everything.
 async fn station(transport: &str) -> (XPubSocket, [SubSocket; 2]) {
