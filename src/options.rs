@@ -2,6 +2,7 @@
 
 mod connection;
 mod metadata;
+mod publish;
 mod transport;
 
 use std::time::Duration;
@@ -12,6 +13,7 @@ use thiserror::Error;
 pub use connection::{Heartbeat, ReconnectStop};
 pub(crate) use metadata::Metadata;
 pub use metadata::MetadataError;
+pub(crate) use publish::{PublishOptions, Shows};
 pub(crate) use transport::TransportOptions;
 pub use transport::{Interface, KeepAlive};
 
@@ -45,6 +47,7 @@ pub(crate) struct Options {
     pub(crate) handover: bool,
     /// Whether messages that cannot be routed are dropped, as in libzmq.
     pub(crate) drop_unroutable: bool,
+    pub(crate) publish: PublishOptions,
     pub(crate) transport: TransportOptions,
 }
 
@@ -101,6 +104,7 @@ impl Default for Options {
             probe: false,
             handover: false,
             drop_unroutable: false,
+            publish: PublishOptions::default(),
             transport: TransportOptions::default(),
         }
     }

@@ -11,6 +11,7 @@ use super::notices::{Asked, Notice, Notices};
 use super::subscribers::{Added, Member, Removed, Subscribers};
 use crate::fault::ProtocolError;
 use crate::message::Message;
+use crate::options::{PublishOptions, Shows};
 use crate::pipe::sync::Arc;
 use crate::pipe::wake::{Due, Token};
 use crate::pipe::{Load, Pipe, PushError};
@@ -38,21 +39,34 @@ pub(crate) struct Policy {
     pub(crate) shows: Option<Shows>,
 }
 
-/// What is shown to the user of an XPUB besides the first subscription to a prefix and the end of
-/// the last one.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Shows {
-    /// Every subscription.
-    pub(crate) repeats: bool,
-    /// Every cancellation.
-    pub(crate) cancels: bool,
-    /// Everything, and the user decides about it.
-    pub(crate) manual: bool,
+impl Policy {
+    pub(crate) fn of_pub(options: &PublishOptions) -> Self {
+        Self {
+            invert: options.invert_matching,
+            no_drop: options.no_drop,
+            first_only: options.only_first_subscribe,
+            welcome: options.welcome.clone(),
+            shows: None,
+        }
+    }
+
+    pub(crate) fn of_xpub(options: &PublishOptions) -> Self {
+        Self {
+            shows: Some(options.shows),
+            ..Self::of_pub(options)
+        }
+    }
+
+    /// Whether the user decides what subscribers get.
+    fn is_manual(&self) -> bool {
+        self.shows.is_some_and(|shows| shows.manual)
+    }
 }
 
 /// See the [module](self).
 #[derive(Debug, Default)]
 pub(super) struct Audience {
+    pub(super) policy: Policy,
     pub(super) subscribers: Subscribers,
     pub(super) notices: Notices,
     /// Where each message is encoded.
@@ -91,6 +105,21 @@ pub(crate) enum Denied {
 }
 
 impl Audience {
+    pub(super) fn new(policy: Policy) -> Self {
+        Self {
+            policy,
+            ..Self::default()
+        }
+    }
+
+    /// For what is sent and asked for from now on.
+    pub(super) fn adopt(&mut self, policy: Policy) {
+        if policy.is_manual() != self.policy.is_manual() {
+            self.subscribers.regard_as_asked(policy.is_manual());
+        }
+        self.policy = policy;
+    }
+
     /// Whether a peer is there to be given something.
     pub(super) fn check(&self, member: Member) -> Result<(), Denied> {
         if self.closed {
@@ -103,13 +132,7 @@ impl Audience {
     }
 
     /// Encodes the message once and appends it to each pipe that it is for.
-    pub(super) fn send(
-        &mut self,
-        policy: &Policy,
-        to: To,
-        message: &Message,
-        due: &mut Due,
-    ) -> Sent {
+    pub(super) fn send(&mut self, to: To, message: &Message, due: &mut Due) -> Sent {
         if self.closed {
             return Sent::Closed;
         }
@@ -117,7 +140,7 @@ impl Audience {
             To::Everybody => {
                 let found = self
                     .subscribers
-                    .find_matching(message.first(), policy.invert);
+                    .find_matching(message.first(), self.policy.invert);
                 if found == 0 {
                     return Sent::Done;
                 }
@@ -125,12 +148,13 @@ impl Audience {
             To::One(member) if !self.subscribers.has(member) => return Sent::Gone,
             To::One(member) => {
                 let topic = message.first();
-                if !self.subscribers.find_one(member, topic, policy.invert) {
+                let invert = self.policy.invert;
+                if !self.subscribers.find_one(member, topic, invert) {
                     return Sent::Unwanted;
                 }
             }
         }
-        if policy.no_drop || matches!(to, To::One(_)) {
+        if self.policy.no_drop || matches!(to, To::One(_)) {
             let mut rooms = self.subscribers.matching().map(|pipe| pipe.check_room());
             if rooms.any(|room| matches!(room, Err(PushError::Full))) {
                 return Sent::Full;
@@ -149,22 +173,26 @@ impl Audience {
     }
 
     /// Forgets a peer, or some of its subscriptions; `true` when nothing is left of it.
-    pub(super) fn let_go(&mut self, policy: &Policy, id: PeerId) -> bool {
+    pub(super) fn let_go(&mut self, id: PeerId) -> bool {
         let Some(token) = self.subscribers.find(id) else {
             return true;
         };
-        let (shows, notices) = (policy.shows, &mut self.notices);
+        let (shows, notices) = (self.policy.shows, &mut self.notices);
         let peer = self.subscribers.peer(token);
         self.subscribers.remove_some(token, |prefix, removed| {
             let shown = shows.is_some_and(|shows| match removed {
-                _ if shows.manual => removed.is_none(),
+                // What was asked for and what is held, of which the user of a manual socket has made
+                // the one into the other.
+                None => shows.manual,
+                Some(_) if shows.manual => false,
                 Some(Removed::Last) => true,
-                _ => shows.cancels,
+                Some(Removed::Others) => shows.cancels,
             });
             if let (true, Some(peer)) = (shown, &peer) {
                 let asked = Asked {
                     prefix: Bytes::from(prefix),
                     member: None,
+                    pending: false,
                 };
                 notices.push(peer.clone(), Notice::Cancel(asked));
             }
@@ -174,7 +202,6 @@ impl Audience {
     /// Applies what a peer has sent. `free` grows by what it takes up no longer.
     pub(super) fn apply(
         &mut self,
-        policy: &Policy,
         token: Token,
         pipe: &Arc<Pipe>,
         mut batch: Batch,
@@ -184,14 +211,14 @@ impl Audience {
             let (shown, bytes) = (self.notices.len(), batch.bytes());
             if first.command {
                 if let Some(subscription) = Subscription::read(first) {
-                    self.ask(policy, token, subscription)?;
+                    self.ask(token, subscription)?;
                 }
                 batch.skip();
             } else {
                 let Some(message) = batch.pop() else {
                     break;
                 };
-                self.hear(policy, token, pipe, message)?;
+                self.hear(token, pipe, message)?;
             }
             let load = Load {
                 messages: 1,
@@ -208,15 +235,9 @@ impl Audience {
     }
 
     /// A message may be, or hold, subscriptions: an XSUB sends what its user makes.
-    fn hear(
-        &mut self,
-        policy: &Policy,
-        token: Token,
-        pipe: &Pipe,
-        message: Message,
-    ) -> Result<(), ProtocolError> {
+    fn hear(&mut self, token: Token, pipe: &Pipe, message: Message) -> Result<(), ProtocolError> {
         let mut result = Ok(());
-        let rest = take_subscriptions(message, policy.first_only, |subscription| {
+        let rest = take_subscriptions(message, self.policy.first_only, |subscription| {
             let length = subscription.topic.len();
             if result.is_err() {
                 return;
@@ -228,11 +249,11 @@ impl Audience {
                     limit: TOPIC_MAX,
                 })
             } else {
-                self.ask(policy, token, subscription)
+                self.ask(token, subscription)
             };
         });
         match rest {
-            Some(message) if policy.shows.is_some() => {
+            Some(message) if self.policy.shows.is_some() => {
                 self.show(token, Notice::Message(message));
             }
             // RFC 29: a PUB does not read messages.
@@ -242,30 +263,24 @@ impl Audience {
         result
     }
 
-    fn ask(
-        &mut self,
-        policy: &Policy,
-        token: Token,
-        subscription: Subscription<'_>,
-    ) -> Result<(), ProtocolError> {
+    fn ask(&mut self, token: Token, subscription: Subscription<'_>) -> Result<(), ProtocolError> {
         let Subscription { subscribe, topic } = subscription;
-        let manual = policy.shows.is_some_and(|shows| shows.manual);
-        let shown = if manual {
+        let (shows, pending) = (self.policy.shows, self.policy.is_manual());
+        let shown = if pending {
             self.subscribers.ask(token, topic, subscribe)?;
             true
         } else if subscribe {
             let added = self.subscribers.subscribe(token, topic)?;
-            let shows = policy.shows;
             shows.is_some_and(|shows| shows.repeats || added == Added::First)
         } else {
             let removed = self.subscribers.cancel(token, topic);
-            let shows = policy.shows;
             shows.is_some_and(|shows| shows.cancels || removed == Removed::Last)
         };
         if shown {
             let asked = Asked {
                 prefix: Bytes::copy_from_slice(topic),
                 member: self.subscribers.member(token),
+                pending,
             };
             let notice = if subscribe {
                 Notice::Subscribe(asked)

@@ -72,6 +72,13 @@ pub(crate) fn open_numbered(message: Message) -> Numbered {
     }
 }
 
+/// Whether a reply brings a number back.
+pub(crate) fn is_numbered(reply: &Message) -> bool {
+    reply.first().len() == size_of::<u32>()
+        && reply.frame(1).is_some_and(<[u8]>::is_empty)
+        && reply.len() > 2
+}
+
 /// The number of a request that was sent behind [`numbered`].
 pub(crate) fn number(request: &Message) -> Option<u32> {
     let number = request.first().try_into().ok()?;

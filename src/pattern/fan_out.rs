@@ -16,6 +16,7 @@ use super::notices::{Relief, Shown};
 use super::subscribers::Member;
 use crate::fault::PeerFault;
 use crate::message::Message;
+use crate::options::PublishOptions;
 use crate::peer_handle::Peer;
 use crate::pipe::sync::{Arc, Mutex};
 use crate::pipe::wake::{Due, Listener, Signal, Ticket, Token};
@@ -24,7 +25,6 @@ use crate::pipe::{CloseReason, Load, Pipe, Take};
 /// See the [module](self).
 #[derive(Debug, Default)]
 pub(crate) struct FanOut {
-    policy: Policy,
     state: Mutex<Audience>,
     /// Who waits for room.
     senders: Line,
@@ -37,16 +37,33 @@ pub(crate) struct FanOut {
 impl FanOut {
     pub(crate) fn new(policy: Policy) -> Arc<Self> {
         Arc::new(Self {
-            policy,
+            state: Mutex::new(Audience::new(policy)),
             ..Self::default()
         })
+    }
+
+    /// Takes changed options on. Nobody is woken: see [`adopted`](Self::adopted).
+    pub(crate) fn adopt(&self, options: &PublishOptions) {
+        let mut state = self.state.lock();
+        let policy = match state.policy.shows {
+            None => Policy::of_pub(options),
+            Some(_) => Policy::of_xpub(options),
+        };
+        state.adopt(policy);
+    }
+
+    /// Who waited by the old rules may go on by the new ones.
+    pub(crate) fn adopted(&self) {
+        self.senders.wake_all();
+        self.gatherers.wake_all();
     }
 
     // ---- peers ----------------------------------------------------------------------------
 
     pub(crate) fn attach_outbound(self: &Arc<Self>, id: PeerId, pipe: &Arc<Pipe>) {
+        let welcome = self.state.lock().policy.welcome.clone();
         // Nothing else can have come into a pipe that nobody knows yet.
-        if let Some(welcome) = &self.policy.welcome {
+        if let Some(welcome) = &welcome {
             drop(pipe.push(&[], welcome));
         }
         let mut state = self.state.lock();
@@ -54,12 +71,13 @@ impl FanOut {
             return;
         }
         let token = state.subscribers.insert(id, Arc::clone(pipe));
-        if self.policy.no_drop || self.policy.shows.is_some() {
+        if state.policy.no_drop || state.policy.shows.is_some() {
             let listener: Arc<dyn Listener> = Arc::clone(self) as Arc<dyn Listener>;
             pipe.produce_for(listener, token);
         }
+        let invert = state.policy.invert;
         drop(state);
-        if self.policy.invert {
+        if invert {
             self.gatherers.wake_all();
         }
     }
@@ -79,15 +97,16 @@ impl FanOut {
 
     /// Forgets a peer and its subscriptions.
     pub(crate) fn detach(&self, id: PeerId) {
-        loop {
-            if self.state.lock().let_go(&self.policy, id) {
-                break;
+        let invert = loop {
+            let mut state = self.state.lock();
+            if state.let_go(id) {
+                break state.policy.invert;
             }
-        }
+        };
         self.readers.wake_one();
         // Whoever waited for its room need not any more.
         self.senders.wake_all();
-        if self.policy.invert {
+        if invert {
             self.gatherers.wake_all();
         }
     }
@@ -114,7 +133,7 @@ impl FanOut {
     pub(crate) fn try_send(&self, to: To, message: &Message) -> Sent {
         let mut due = Due::default();
         let mut state = self.state.lock();
-        state.send(&self.policy, to, message, &mut due)
+        state.send(to, message, &mut due)
     }
 
     /// As [`try_send`](Self::try_send), waiting with `ticket` while somebody has no room.
@@ -128,7 +147,7 @@ impl FanOut {
         let mut due = Due::default();
         let mut state = self.state.lock();
         let sent = loop {
-            let sent = state.send(&self.policy, to, message, &mut due);
+            let sent = state.send(to, message, &mut due);
             if sent != Sent::Full {
                 break sent;
             }
@@ -160,7 +179,8 @@ impl FanOut {
             if state.closed {
                 return Poll::Ready(false);
             }
-            let found = state.subscribers.find_matching(prefix, self.policy.invert);
+            let invert = state.policy.invert;
+            let found = state.subscribers.find_matching(prefix, invert);
             if found >= wanted {
                 drop(state);
                 self.leave_gathering(ticket);
@@ -226,11 +246,6 @@ impl FanOut {
         shown
     }
 
-    /// Whether the user decides what subscribers get.
-    pub(crate) fn is_manual(&self) -> bool {
-        self.policy.shows.is_some_and(|shows| shows.manual)
-    }
-
     /// Whether a peer is still there.
     pub(crate) fn is_here(&self, member: Member) -> Result<(), Denied> {
         self.state.lock().check(member)
@@ -252,8 +267,9 @@ impl FanOut {
         if state.subscribers.has(member) {
             state.subscribers.cancel(member.token, prefix);
         }
+        let invert = state.policy.invert;
         drop(state);
-        if self.policy.invert {
+        if invert {
             self.gatherers.wake_all();
         }
     }
@@ -275,7 +291,7 @@ impl FanOut {
             };
             let before = state.notices.len();
             let mut free = Load::default();
-            let result = state.apply(&self.policy, token, &pipe, batch, &mut free);
+            let result = state.apply(token, &pipe, batch, &mut free);
             shown += state.notices.len() - before;
             drop(guard);
             pipe.release(free);

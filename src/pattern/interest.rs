@@ -11,6 +11,7 @@ use std::collections::BTreeMap;
 use super::PeerId;
 use super::trie::Trie;
 use crate::message::Message;
+use crate::options::PublishOptions;
 use crate::pipe::Pipe;
 use crate::pipe::sync::{Arc, Mutex};
 use crate::pipe::wake::Due;
@@ -31,15 +32,25 @@ pub(crate) struct Taste {
     pub(crate) first_only: bool,
 }
 
+impl From<&PublishOptions> for Taste {
+    fn from(options: &PublishOptions) -> Self {
+        Self {
+            invert: options.invert_matching,
+            verbose_unsubscribe: options.verbose_unsubscribe,
+            first_only: options.only_first_subscribe,
+        }
+    }
+}
+
 /// See the [module](self).
 #[derive(Debug, Default)]
 pub(crate) struct Interest {
-    taste: Taste,
     state: Mutex<State>,
 }
 
 #[derive(Debug, Default)]
 struct State {
+    taste: Taste,
     /// How many subscriptions stand for each prefix.
     counts: Trie<usize>,
     /// The same prefixes, for telling them to a new publisher.
@@ -51,10 +62,18 @@ struct State {
 
 impl Interest {
     pub(crate) fn new(taste: Taste) -> Self {
-        Self {
+        let state = State {
             taste,
-            ..Self::default()
+            ..State::default()
+        };
+        Self {
+            state: Mutex::new(state),
         }
+    }
+
+    /// For what is said, and what arrives, from now on.
+    pub(crate) fn adopt(&self, taste: Taste) {
+        self.state.lock().taste = taste;
     }
 
     pub(crate) fn subscribe(&self, prefix: &[u8]) {
@@ -75,7 +94,7 @@ impl Interest {
     fn apply(&self, subscription: Subscription<'_>) {
         let mut due = Due::default();
         let mut state = self.state.lock();
-        state.apply(self.taste, subscription, &mut due);
+        state.apply(subscription, &mut due);
     }
 
     /// Sends what the user of an XSUB says: subscriptions in the form of messages are applied, the
@@ -83,8 +102,9 @@ impl Interest {
     pub(crate) fn send(&self, message: Message) {
         let mut due = Due::default();
         let mut state = self.state.lock();
-        let rest = take_subscriptions(message, self.taste.first_only, |subscription| {
-            state.apply(self.taste, subscription, &mut due);
+        let first_only = state.taste.first_only;
+        let rest = take_subscriptions(message, first_only, |subscription| {
+            state.apply(subscription, &mut due);
         });
         if let Some(message) = rest {
             state.send(&message, &mut due);
@@ -116,11 +136,12 @@ impl Interest {
     #[inline]
     pub(crate) fn wants(&self, first: &[u8]) -> bool {
         let mut subscribed = false;
-        self.state.lock().counts.visit_prefixes(first, |_| {
+        let state = self.state.lock();
+        state.counts.visit_prefixes(first, |_| {
             subscribed = true;
             false
         });
-        subscribed != self.taste.invert
+        subscribed != state.taste.invert
     }
 
     /// How many distinct prefixes are subscribed to.
@@ -134,14 +155,14 @@ impl Interest {
 }
 
 impl State {
-    fn apply(&mut self, taste: Taste, subscription: Subscription<'_>, due: &mut Due) {
+    fn apply(&mut self, subscription: Subscription<'_>, due: &mut Due) {
         let prefix = subscription.topic;
         let tells = if subscription.subscribe {
             *self.counts.entry(prefix) += 1;
             self.prefixes.insert(prefix.to_vec(), ());
             true
         } else {
-            self.cancel(prefix) || taste.verbose_unsubscribe
+            self.cancel(prefix) || self.taste.verbose_unsubscribe
         };
         if tells {
             for (_, pipe) in &self.publishers {

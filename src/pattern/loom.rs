@@ -8,7 +8,7 @@ use std::task::{Context, Poll};
 use loom::future::block_on;
 use loom::thread;
 
-use super::audience::{Policy, Sent as Out, Shows, To};
+use super::audience::{Policy, Sent as Out, To};
 use super::fair_queue::{FairQueue, Next};
 use super::fan_out::FanOut;
 use super::requests::{Answer, Asked, Requests, Rules, Tickets};
@@ -16,6 +16,7 @@ use super::round_robin::{RoundRobin, Sent};
 use super::{Departure, Pattern, PeerId};
 use crate::event::DisconnectReason;
 use crate::message::Message;
+use crate::options::Shows;
 use crate::peer_handle::Peer;
 use crate::pipe::loom::{model, pipe, read_some, write_some};
 use crate::pipe::sync::Arc;

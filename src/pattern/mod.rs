@@ -135,6 +135,10 @@ pub(crate) trait Pattern: fmt::Debug + Send + Sync {
     /// Options of the socket have changed. The socket's options are locked: only to be taken note of.
     fn adopt(&self, _: &Options) {}
 
+    /// What was [adopted](Self::adopt) counts from now on: whoever waited by the old rules may look
+    /// again. Nothing is locked.
+    fn adopted(&self) {}
+
     /// Comes before the pipes of a connection are attached: gives the peer its name, under which what is
     /// sent goes into this pipe, where peers have names. Returns from whom it took the name: to that
     /// one nothing is sent any more, and its connection is to be ended.

@@ -36,6 +36,8 @@ pub(crate) struct Asked {
     pub(crate) prefix: Bytes,
     /// None when it is the departure of the peer that ends the subscription.
     pub(crate) member: Option<Member>,
+    /// Whether it is for the user to grant: the socket was manual when it was asked for.
+    pub(crate) pending: bool,
 }
 
 /// What is shown, and who said it.

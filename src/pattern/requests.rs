@@ -23,6 +23,7 @@ use super::{Departure, Dropped, Pattern, PeerId};
 use crate::endpoint::Endpoint;
 use crate::event::DisconnectReason;
 use crate::message::Message;
+use crate::options::Options;
 use crate::peer_handle::Peer;
 use crate::pipe::Pipe;
 use crate::pipe::sync::{Arc, Mutex, MutexGuard};
@@ -37,7 +38,6 @@ pub(crate) const IN_FLIGHT_MAX: usize = 1_024;
 /// See the [module](self).
 #[derive(Debug, Default)]
 pub(crate) struct Requests {
-    rules: Rules,
     sender: Arc<RoundRobin>,
     inbox: Arc<FairQueue>,
     /// Who waits for its turn to ask.
@@ -46,7 +46,7 @@ pub(crate) struct Requests {
 }
 
 /// How strictly questions and answers alternate.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Rules {
     /// A new question in lock-step takes the place of an open one.
     pub(crate) relaxed: bool,
@@ -54,8 +54,23 @@ pub(crate) struct Rules {
     pub(crate) correlate: bool,
 }
 
+impl From<&Options> for Rules {
+    fn from(options: &Options) -> Self {
+        Self {
+            relaxed: options.relaxed,
+            correlate: options.correlate,
+        }
+    }
+}
+
 #[derive(Debug, Default)]
 struct State {
+    rules: Rules,
+    /// Whether requests are to be numbered. The rule changes when no exchange is open, so that each is
+    /// ended by the rule by which it was begun.
+    to_correlate: bool,
+    /// Whether requests have been numbered before: their late replies are not malformed.
+    has_numbered: bool,
     exchanges: Exchanges,
     /// A peer whose reply nobody wants any more, and whose connection goes down with it.
     abandoned: Option<PeerId>,
@@ -105,8 +120,13 @@ pub(crate) struct Tickets {
 
 impl Requests {
     pub(crate) fn new(rules: Rules) -> Arc<Self> {
-        Arc::new(Self {
+        let state = State {
             rules,
+            to_correlate: rules.correlate,
+            ..State::default()
+        };
+        Arc::new(Self {
+            state: Mutex::new(state),
             ..Self::default()
         })
     }
@@ -159,11 +179,16 @@ impl Requests {
     }
 
     fn turn(&self, state: &mut State, lock_step: bool, given_up: &mut Option<Waker>) -> Turn {
-        let Rules { relaxed, correlate } = self.rules;
+        state.change_rules();
+        let Rules { relaxed, correlate } = state.rules;
         let sent = state.exchanges.lock_step();
-        if correlate {
+        // Where the numbers come to an end, the last lock-step exchange keeps nobody waiting.
+        let is_last =
+            correlate != state.to_correlate && sent.is_some() && state.exchanges.len() == 1;
+        if correlate && !is_last {
+            let has_place = state.to_correlate && state.exchanges.len() < IN_FLIGHT_MAX;
             return match sent {
-                _ if !lock_step && state.exchanges.len() < IN_FLIGHT_MAX => Turn::Now,
+                _ if !lock_step && has_place => Turn::Now,
                 _ if !lock_step => Turn::Later,
                 Some(_) if !relaxed => Turn::Never,
                 _ => Turn::Now,
@@ -178,6 +203,7 @@ impl Requests {
                     *given_up = exchange.waker;
                     self.give_up(state, number, &exchange.stage)
                 });
+                state.change_rules();
                 reset.map_or(Turn::Now, Turn::Reset)
             }
             Some(_) => Turn::Never,
@@ -198,7 +224,8 @@ impl Requests {
     ) -> Poll<Asked> {
         let number = state.exchanges.next_number();
         let room = &mut tickets.room;
-        let sent = if self.rules.correlate {
+        let correlate = state.rules.correlate;
+        let sent = if correlate {
             self.sender.poll_send(cx, room, &numbered(number), request)
         } else {
             self.discard_all(&mut state);
@@ -208,7 +235,7 @@ impl Requests {
             return Poll::Ready(Asked::Closed);
         };
         let before = state.exchanges.begin(number, peer, lock_step);
-        let more = self.rules.correlate && state.exchanges.len() < IN_FLIGHT_MAX;
+        let more = correlate && state.exchanges.len() < IN_FLIGHT_MAX;
         drop(state);
         self.turns.served(&mut tickets.turn, more);
         // Whoever waited for that answer waits for this one now.
@@ -245,7 +272,7 @@ impl Requests {
         let &Stage::Asked(peer) = stage else {
             return None;
         };
-        if self.rules.correlate {
+        if state.rules.correlate {
             let others = |request: &Message| number(request) != Some(given_up);
             self.sender.retain(peer, others);
             return None;
@@ -259,8 +286,9 @@ impl Requests {
 
     /// An exchange has ended, and somebody else may ask.
     fn ended(&self, state: MutexGuard<'_, State>) {
+        let correlate = state.rules.correlate;
         drop(state);
-        if self.rules.correlate {
+        if correlate {
             self.turns.wake_one();
         } else {
             self.turns.wake_all();
@@ -283,7 +311,26 @@ impl Requests {
     }
 }
 
+impl State {
+    fn change_rules(&mut self) {
+        if self.exchanges.len() == 0 && self.abandoned.is_none() {
+            self.has_numbered |= self.rules.correlate;
+            self.rules.correlate = self.to_correlate;
+        }
+    }
+}
+
 impl Pattern for Requests {
+    fn adopt(&self, options: &Options) {
+        let mut state = self.state.lock();
+        state.rules.relaxed = options.relaxed;
+        state.to_correlate = options.correlate;
+    }
+
+    fn adopted(&self) {
+        self.turns.wake_all();
+    }
+
     fn queues_ahead(&self) -> bool {
         true
     }
@@ -305,8 +352,8 @@ impl Pattern for Requests {
             endpoint,
             reason,
         } = departure;
-        let numbered = self.rules.correlate;
         let mut guard = self.state.lock();
+        let numbered = guard.rules.correlate;
         let exchanges = &mut guard.exchanges;
         let mut queued = HashSet::new();
         if keeps_outbound {

@@ -63,6 +63,10 @@ impl<T> Slots<T> {
             .filter_map(|(token, slot)| Some((token, slot.as_ref()?)))
     }
 
+    pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = &mut T> {
+        self.entries.iter_mut().flatten()
+    }
+
     pub(crate) fn find(&self, mut wanted: impl FnMut(&T) -> bool) -> Option<Token> {
         self.iter()
             .find(|(_, entry)| wanted(entry))

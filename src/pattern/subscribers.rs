@@ -182,6 +182,18 @@ impl Subscribers {
         Ok(())
     }
 
+    /// What peers hold they have asked for, now that the user decides about it; or nothing is asked
+    /// for any more, since what they ask for they hold.
+    pub(super) fn regard_as_asked(&mut self, held: bool) {
+        for peer in self.peers.iter_mut() {
+            peer.asked = if held {
+                peer.held.clone()
+            } else {
+                Prefixes::default()
+            };
+        }
+    }
+
     fn remove(&mut self, token: Token, prefix: &[u8]) -> Removed {
         let Some(tokens) = self.topics.get_mut(prefix) else {
             return Removed::Last;
@@ -270,7 +282,7 @@ impl Subscribers {
 }
 
 /// Prefixes of one peer, and how long they are together.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct Prefixes {
     set: BTreeSet<Box<[u8]>>,
     bytes: usize,

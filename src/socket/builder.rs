@@ -4,7 +4,6 @@ mod publish;
 mod routing;
 mod transport;
 
-pub(super) use publish::PublishOptions;
 pub use publish::{ForwardsSubscriptions, Matches, Publishes, SeesSubscribers, SpeaksUpstream};
 pub use routing::{Probes, Routes};
 
@@ -47,7 +46,6 @@ pub struct SocketBuilder<S> {
     options: Options,
     context: Option<Context>,
     subscriptions: Vec<Bytes>,
-    publish: PublishOptions,
     socket: PhantomData<fn() -> S>,
 }
 
@@ -95,7 +93,6 @@ pub struct Parts {
     pub(super) options: Options,
     pub(super) context: Context,
     pub(super) subscriptions: Vec<Bytes>,
-    pub(super) publish: PublishOptions,
 }
 
 pub(super) mod sealed {
@@ -116,7 +113,6 @@ impl<S: Build> SocketBuilder<S> {
             options: Options::default(),
             context: None,
             subscriptions,
-            publish: PublishOptions::default(),
             socket: PhantomData,
         }
     }
@@ -132,7 +128,6 @@ impl<S: Build> SocketBuilder<S> {
             options: self.options,
             context: self.context.unwrap_or_else(Context::global),
             subscriptions: self.subscriptions,
-            publish: self.publish,
         }
     }
 

@@ -104,6 +104,8 @@ impl Core {
         change(changed);
         changed.suit(self.socket_type);
         self.pattern.adopt(&options);
+        drop(options);
+        self.pattern.adopted();
     }
 
     /// The place of a peer is free: whoever has been waiting for it is asked.

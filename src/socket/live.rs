@@ -5,16 +5,19 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::builder::{Build, Identified, Probes, QueuesAhead, Receives, Routes, Sends};
+use super::builder::{
+    Asks, Build, ForwardsSubscriptions, Identified, Matches, Probes, Publishes, QueuesAhead,
+    Receives, Routes, SeesSubscribers, Sends, SpeaksUpstream,
+};
 use super::core::Core;
 use crate::identity::Identity;
+use crate::message::Message;
 use crate::options::{Capacity, Heartbeat, Interface, KeepAlive, Options, ReconnectStop};
 use crate::peer::{Hub, Newcomer, Standing};
 
 /// The options of a living socket, got from its `options` method. Each has the name that it has on
 /// the [`SocketBuilder`](crate::SocketBuilder), where it is described, and exists for the same
-/// socket types. On the builder only are `conflate`, `relaxed`, `correlate`, `metadata`, `context` and
-/// the options of publishing and subscribing.
+/// socket types. On the builder only are `conflate`, `metadata`, `context` and `subscribe`.
 ///
 /// When a change takes effect:
 ///
@@ -27,6 +30,11 @@ use crate::peer::{Hub, Newcomer, Standing};
 ///   listens counts from the next bind on: `backlog`, `ipc_mode`, `recv_buffer`, `send_buffer`,
 ///   `interface`, `ipv6`.
 /// - `handover` and `drop_unroutable`: at once.
+/// - `relaxed`: for the next `send`. `correlate`: when no request is open, so that each is ended by the
+///   rule by which it was begun; further requests wait for that.
+/// - The options of publishing and subscribing: for what is sent, asked for and said from then on, and
+///   `welcome` for whoever connects from then on. Who waits for room is let go when `no_drop` ends.
+///   A request that was shown on a `manual` socket can still be accepted when it is not manual any more.
 /// - `immediate`: for endpoints that are connected to from then on.
 /// - Everything else: for every connection that is made from then on, those included that a
 ///   listener takes and those that are made again. (libzmq applies a change only to later
@@ -210,6 +218,68 @@ impl<S: Routes> SocketOptions<'_, S> {
     options! {
         handover, set_handover: bool as bool => handover;
         drop_unroutable, set_drop_unroutable: bool as bool => drop_unroutable;
+    }
+}
+
+impl<S: Asks> SocketOptions<'_, S> {
+    options! {
+        relaxed, set_relaxed: bool as bool => relaxed;
+        correlate, set_correlate: bool as bool => correlate;
+    }
+}
+
+impl<S: Matches> SocketOptions<'_, S> {
+    options! {
+        invert_matching, set_invert_matching: bool as bool => publish.invert_matching;
+    }
+}
+
+impl<S: Publishes> SocketOptions<'_, S> {
+    options! {
+        welcome, set_welcome: impl Into<Option<Message>> as Option<Message> => publish.welcome;
+    }
+}
+
+impl<S: SpeaksUpstream> SocketOptions<'_, S> {
+    options! {
+        only_first_subscribe, set_only_first_subscribe: bool as bool
+            => publish.only_first_subscribe;
+    }
+}
+
+impl<S: SeesSubscribers> SocketOptions<'_, S> {
+    options! {
+        manual, set_manual: bool as bool => publish.shows.manual;
+        no_drop, set_no_drop: bool as bool => publish.no_drop;
+    }
+
+    /// See [`SocketBuilder::verbose`](crate::SocketBuilder::verbose).
+    pub fn verbose(&self) -> bool {
+        self.core.options().publish.shows.repeats
+    }
+
+    /// Changes [`verbose`](Self::verbose), and takes [`verboser`](Self::verboser) back.
+    pub fn set_verbose(&self, verbose: bool) {
+        self.core
+            .change_options(|options| options.publish.shows.verbose(verbose));
+    }
+
+    /// See [`SocketBuilder::verboser`](crate::SocketBuilder::verboser).
+    pub fn verboser(&self) -> bool {
+        self.core.options().publish.shows.cancels
+    }
+
+    /// Changes [`verboser`](Self::verboser), and [`verbose`](Self::verbose) with it.
+    pub fn set_verboser(&self, verboser: bool) {
+        self.core
+            .change_options(|options| options.publish.shows.verboser(verboser));
+    }
+}
+
+impl<S: ForwardsSubscriptions> SocketOptions<'_, S> {
+    options! {
+        verbose_unsubscribe, set_verbose_unsubscribe: bool as bool
+            => publish.verbose_unsubscribe;
     }
 }
 

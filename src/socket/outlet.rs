@@ -10,6 +10,7 @@ use super::handle::Handle;
 use super::pace::Pace;
 use crate::error::Closed;
 use crate::message::Message;
+use crate::options::Options;
 use crate::pattern::audience::{Policy, Sent, To};
 use crate::pattern::fan_out::FanOut;
 use crate::pattern::{Departure, Pattern, PeerId};
@@ -220,6 +221,14 @@ impl Drop for PublishSink {
 pub(super) struct Publish(pub(super) Arc<FanOut>);
 
 impl Pattern for Publish {
+    fn adopt(&self, options: &Options) {
+        self.0.adopt(&options.publish);
+    }
+
+    fn adopted(&self) {
+        self.0.adopted();
+    }
+
     fn attach_outbound(&self, id: PeerId, pipe: &Arc<Pipe>) {
         self.0.attach_outbound(id, pipe);
     }

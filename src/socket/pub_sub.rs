@@ -11,7 +11,8 @@ use super::outlet::{Outlet, Publish, publishing_methods};
 use super::recv::{Inbox, receiving_methods};
 use crate::error::{Closed, SendError, TrySendError};
 use crate::message::Message;
-use crate::pattern::audience::{Sent, To};
+use crate::options::Options;
+use crate::pattern::audience::{Policy, Sent, To};
 use crate::pattern::interest::Interest;
 use crate::pattern::{Departure, Pattern, PeerId};
 use crate::peer_handle::Peer;
@@ -92,7 +93,7 @@ impl Conflates for PubSocket {}
 
 impl Build for PubSocket {
     fn build(parts: Parts) -> Self {
-        let outlet = Outlet::new(parts.publish.policy);
+        let outlet = Outlet::new(Policy::of_pub(&parts.options.publish));
         let pattern = Arc::new(Publish(Arc::clone(&outlet.fan_out)));
         let core = Core::new(parts.options, SocketType::Pub, parts.context, pattern);
         Self {
@@ -193,7 +194,7 @@ impl Build for SubSocket {
 
 /// What a SUB or XSUB that is being built wants to hear.
 pub(super) fn interest(parts: &Parts) -> Arc<Interest> {
-    let interest = Interest::new(parts.publish.taste);
+    let interest = Interest::new((&parts.options.publish).into());
     for prefix in &parts.subscriptions {
         interest.subscribe(prefix);
     }
@@ -208,6 +209,10 @@ pub(super) struct Subscribe {
 }
 
 impl Pattern for Subscribe {
+    fn adopt(&self, options: &Options) {
+        self.interest.adopt((&options.publish).into());
+    }
+
     fn attach_outbound(&self, id: PeerId, pipe: &Arc<Pipe>) {
         self.interest.attach(id, pipe);
     }

@@ -243,8 +243,7 @@ impl Probes for ReqSocket {}
 
 impl Build for ReqSocket {
     fn build(parts: Parts) -> Self {
-        let (relaxed, correlate) = (parts.options.relaxed, parts.options.correlate);
-        let law = Requests::new(Rules { relaxed, correlate });
+        let law = Requests::new(Rules::from(&parts.options));
         let pattern = Arc::clone(&law);
         let core = Core::new(parts.options, SocketType::Req, parts.context, pattern);
         let questions = Arc::new(Questions {

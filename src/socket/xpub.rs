@@ -19,7 +19,7 @@ use crate::error::{
     AcceptError, RecvError, SendError, SubscriberSendError, TryRecvError, TrySendError,
 };
 use crate::message::Message;
-use crate::pattern::audience::{Denied, Sent, To};
+use crate::pattern::audience::{Denied, Policy, Sent, To};
 use crate::pattern::notices::{Asked, Notice};
 use crate::pattern::subscribers::SUBSCRIPTIONS_MAX;
 use crate::peer_handle::Peer;
@@ -259,7 +259,7 @@ impl SubscribeRequest {
     ///
     /// *Errors*: as [`accept`](Self::accept), and [`AcceptError::NotManual`].
     pub fn accept_as(&self, prefix: impl AsRef<[u8]>) -> Result<(), AcceptError> {
-        if self.outlet.fan_out.is_manual() {
+        if self.asked.pending {
             self.grant(prefix.as_ref())
         } else {
             Err(AcceptError::NotManual)
@@ -269,7 +269,7 @@ impl SubscribeRequest {
     fn grant(&self, prefix: &[u8]) -> Result<(), AcceptError> {
         let fan_out = &self.outlet.fan_out;
         let member = self.asked.member.ok_or(AcceptError::PeerGone)?;
-        let granted = if fan_out.is_manual() {
+        let granted = if self.asked.pending {
             fan_out.grant(member, prefix)
         } else {
             fan_out.is_here(member)
@@ -370,9 +370,8 @@ impl CancelRequest {
     }
 
     fn revoke(&self, prefix: &[u8]) {
-        let fan_out = &self.outlet.fan_out;
-        if let Some(member) = self.asked.member.filter(|_| fan_out.is_manual()) {
-            fan_out.revoke(member, prefix);
+        if let Some(member) = self.asked.member.filter(|_| self.asked.pending) {
+            self.outlet.fan_out.revoke(member, prefix);
         }
     }
 }
@@ -455,9 +454,7 @@ impl SeesSubscribers for XPubSocket {}
 
 impl Build for XPubSocket {
     fn build(parts: Parts) -> Self {
-        let mut policy = parts.publish.policy;
-        policy.shows.get_or_insert_default();
-        let outlet = Outlet::new(policy);
+        let outlet = Outlet::new(Policy::of_xpub(&parts.options.publish));
         let pattern = Arc::new(Publish(Arc::clone(&outlet.fan_out)));
         let core = Core::new(parts.options, SocketType::XPub, parts.context, pattern);
         Self {

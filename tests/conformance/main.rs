@@ -25,6 +25,7 @@ mod giving_up;
 mod handles;
 mod heartbeats;
 mod listeners;
+mod live;
 mod names;
 mod options;
 mod pair;

@@ -5,7 +5,7 @@ use std::task::{Context, Poll, Waker, ready};
 
 use super::{Answer, Number, Requests, State, Tickets};
 use crate::pattern::PeerId;
-use crate::pattern::envelope::{Numbered, open_numbered, open_reply};
+use crate::pattern::envelope::{Numbered, is_numbered, open_numbered, open_reply};
 use crate::pattern::exchange::Stage;
 use crate::pattern::round_robin::Sent;
 use crate::pipe::sync::MutexGuard;
@@ -35,7 +35,7 @@ impl Requests {
             exchange.waker = None;
             match &exchange.stage {
                 &Stage::Asked(peer) => {
-                    return if self.rules.correlate {
+                    return if state.rules.correlate {
                         self.poll_numbered(cx, tickets, number, state)
                     } else {
                         self.poll_reply(cx, tickets, number, peer, state)
@@ -68,11 +68,12 @@ impl Requests {
         mut guard: MutexGuard<'_, State>,
     ) -> Poll<Answer> {
         let state = &mut *guard;
+        let has_numbered = state.has_numbered;
         let from_peer = |id, batch: &mut Batch| {
-            if id == peer {
-                return batch.pop();
+            let message = batch.pop()?;
+            if id == peer && !(has_numbered && is_numbered(&message)) {
+                return Some(message);
             }
-            batch.skip();
             state.dropped = state.dropped.saturating_add(1);
             None
         };
@@ -103,10 +104,13 @@ impl Requests {
         queued: &HashSet<Number>,
     ) {
         let State {
-            exchanges, dropped, ..
+            rules,
+            exchanges,
+            dropped,
+            ..
         } = state;
         self.inbox.drain(peer, |message| {
-            let reply = if self.rules.correlate {
+            let reply = if rules.correlate {
                 match open_numbered(message) {
                     Numbered::Reply(number, reply) => Some((number, reply)),
                     Numbered::Unnumbered | Numbered::Malformed => None,
@@ -188,7 +192,7 @@ impl Requests {
     ) -> Poll<()> {
         // It does not read replies meanwhile: others might wait for them.
         self.inbox.leave(&mut tickets.reply);
-        if !self.rules.correlate {
+        if !state.rules.correlate {
             // What lies in the inbox now is no answer to it, whoever gets it.
             self.discard_all(state);
         }

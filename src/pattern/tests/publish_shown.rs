@@ -6,8 +6,9 @@ use proptest::prelude::*;
 
 use super::pipe;
 use crate::message::Message;
+use crate::options::{PublishOptions, Shows};
 use crate::pattern::PeerId;
-use crate::pattern::audience::{Policy, Sent, Shows, To};
+use crate::pattern::audience::{Policy, Sent, To};
 use crate::pattern::fan_out::FanOut;
 use crate::pattern::notices::Notice;
 use crate::pattern::subscribers::Member;
@@ -26,6 +27,8 @@ enum Op {
     Say(usize, Vec<(bool, u8)>),
     Read,
     Accept(u8),
+    /// The options change.
+    Change(Shows),
 }
 
 fn op() -> impl Strategy<Value = Op> {
@@ -39,6 +42,7 @@ fn op() -> impl Strategy<Value = Op> {
             .prop_map(|(peer, asks)| Op::Say(peer, asks)),
         4 => Just(Op::Read),
         2 => topic.prop_map(Op::Accept),
+        1 => shows().prop_map(Op::Change),
     ]
 }
 
@@ -94,6 +98,18 @@ impl Model {
         if shown {
             self.show(subscribe, topic);
         }
+    }
+
+    fn change(&mut self, shows: Shows) {
+        if shows.manual != self.shows.manual {
+            for peer in &mut self.peers {
+                peer.asked.clear();
+                if shows.manual {
+                    peer.asked.clone_from(&peer.held);
+                }
+            }
+        }
+        self.shows = shows;
     }
 
     fn detach(&mut self, peer: usize) -> PeerId {
@@ -194,10 +210,15 @@ proptest! {
                     let notice = next.map(|(_, notice)| notice);
                     prop_assert_eq!(notice.as_ref().map(as_bytes), model.shown.pop_front());
                     if let Some(Notice::Subscribe(asked) | Notice::Cancel(asked)) = notice {
-                        last = asked.member;
+                        last = asked.member.filter(|_| asked.pending);
                     }
                 }
-                Op::Accept(topic) if shows.manual => {
+                Op::Change(shows) => {
+                    let options = PublishOptions { shows, ..PublishOptions::default() };
+                    fan_out.adopt(&options);
+                    model.change(shows);
+                }
+                Op::Accept(topic) => {
                     if let Some(member) = last {
                         let known = model.peers.iter_mut().find(|peer| peer.id == member.id());
                         let granted = fan_out.grant(member, &[topic]).is_ok();

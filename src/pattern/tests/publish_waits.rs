@@ -7,6 +7,7 @@ use proptest::prelude::*;
 
 use super::{drain, pipe};
 use crate::message::Message;
+use crate::options::PublishOptions;
 use crate::pattern::PeerId;
 use crate::pattern::audience::{Policy, Sent, To};
 use crate::pattern::fan_out::FanOut;
@@ -47,6 +48,28 @@ impl Wake for Bell {
     fn wake(self: Arc<Self>) {
         self.0.fetch_add(1, Ordering::Relaxed);
     }
+}
+
+/// Whoever waits for room is woken when drops are allowed, and drops.
+#[test]
+fn drops_are_allowed_meanwhile() {
+    let fan_out = no_drop();
+    let peer = subscriber(&fan_out, 1, b"a");
+    let message = Message::from("a");
+    for _ in 0..CAPACITY {
+        assert_eq!(fan_out.try_send(To::Everybody, &message), Sent::Done);
+    }
+    let bell = Arc::new(Bell::default());
+    let waker = Waker::from(Arc::clone(&bell));
+    let (mut cx, mut ticket) = (Context::from_waker(&waker), Ticket::default());
+    let mut send = || fan_out.poll_send(&mut cx, &mut ticket, To::Everybody, &message);
+    assert!(send().is_pending());
+    fan_out.adopt(&PublishOptions::default());
+    assert_eq!(bell.0.load(Ordering::Relaxed), 0, "the options are locked");
+    fan_out.adopted();
+    assert_eq!(bell.0.load(Ordering::Relaxed), 1);
+    assert_eq!(send(), Poll::Ready(Sent::Done));
+    assert_eq!(drain(&peer).len(), CAPACITY);
 }
 
 proptest! {

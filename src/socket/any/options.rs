@@ -66,11 +66,11 @@ fn misplaced(parts: &Parts, socket_type: SocketType) -> Option<&'static str> {
     let Parts {
         options,
         subscriptions,
-        publish,
         ..
     } = parts;
+    let publish = &options.publish;
     let is = |types: &[SocketType]| types.contains(&socket_type);
-    let shows = publish.policy.shows.unwrap_or_default();
+    let shows = publish.shows;
     let sends = !is(&[Pull, Sub]);
     let receives = !is(&[Push, Pub]);
     let publishes = is(&[Pub, XPub]);
@@ -118,22 +118,22 @@ fn misplaced(parts: &Parts, socket_type: SocketType) -> Option<&'static str> {
         ("subscribe", !subscriptions.is_empty(), is(&[Sub, XSub])),
         (
             "invert_matching",
-            publish.policy.invert,
+            publish.invert_matching,
             is(&[Pub, XPub, Sub, XSub]),
         ),
-        ("welcome", publish.policy.welcome.is_some(), publishes),
+        ("welcome", publish.welcome.is_some(), publishes),
         (
             "only_first_subscribe",
-            publish.policy.first_only,
+            publish.only_first_subscribe,
             is(&[XPub, XSub]),
         ),
         ("verbose", shows.repeats, is(&[XPub])),
         ("verboser", shows.cancels, is(&[XPub])),
         ("manual", shows.manual, is(&[XPub])),
-        ("no_drop", publish.policy.no_drop, is(&[XPub])),
+        ("no_drop", publish.no_drop, is(&[XPub])),
         (
             "verbose_unsubscribe",
-            publish.taste.verbose_unsubscribe,
+            publish.verbose_unsubscribe,
             is(&[XSub]),
         ),
     ];

@@ -2,8 +2,6 @@
 
 use super::{Build, SocketBuilder};
 use crate::message::Message;
-use crate::pattern::audience::{Policy, Shows};
-use crate::pattern::interest::Taste;
 #[cfg(doc)]
 use crate::socket::xpub::XPubSocket;
 
@@ -22,27 +20,13 @@ pub trait SeesSubscribers: Build {}
 /// A type that passes on what its user wants to hear as it stands.
 pub trait ForwardsSubscriptions: Build {}
 
-/// What a builder has gathered for the laws of publish and subscribe.
-#[derive(Debug, Default)]
-pub(in crate::socket) struct PublishOptions {
-    pub(in crate::socket) policy: Policy,
-    pub(in crate::socket) taste: Taste,
-}
-
-impl PublishOptions {
-    fn shows(&mut self) -> &mut Shows {
-        self.policy.shows.get_or_insert_default()
-    }
-}
-
 impl<S: Matches> SocketBuilder<S> {
     /// Turns matching round: a publisher sends each message to the peers that have *no*
     /// subscription for it, and a SUB keeps what it has *not* subscribed to. Both sides have to
     /// agree. An XSUB keeps everything in either case. Default false. libzmq:
     /// `ZMQ_INVERT_MATCHING`.
     pub fn invert_matching(mut self, invert: bool) -> Self {
-        self.publish.policy.invert = invert;
-        self.publish.taste.invert = invert;
+        self.options.publish.invert_matching = invert;
         self
     }
 }
@@ -52,7 +36,7 @@ impl<S: Publishes> SocketBuilder<S> {
     /// subscription. A SUB drops it unless it has subscribed to a prefix of it. Default: none.
     /// libzmq: `ZMQ_XPUB_WELCOME_MSG`, one frame.
     pub fn welcome(mut self, message: impl Into<Message>) -> Self {
-        self.publish.policy.welcome = Some(message.into());
+        self.options.publish.welcome = Some(message.into());
         self
     }
 }
@@ -63,8 +47,7 @@ impl<S: SpeaksUpstream> SocketBuilder<S> {
     /// also in the middle of a message that is meant for the publisher's user. Default false.
     /// libzmq: `ZMQ_ONLY_FIRST_SUBSCRIBE`.
     pub fn only_first_subscribe(mut self, only: bool) -> Self {
-        self.publish.policy.first_only = only;
-        self.publish.taste.first_only = only;
+        self.options.publish.only_first_subscribe = only;
         self
     }
 }
@@ -74,22 +57,14 @@ impl<S: SeesSubscribers> SocketBuilder<S> {
     /// that other subscribers add, and the cancellation of the last one. Default false. libzmq:
     /// `ZMQ_XPUB_VERBOSE`.
     pub fn verbose(mut self, verbose: bool) -> Self {
-        *self.publish.shows() = Shows {
-            repeats: verbose,
-            cancels: false,
-            ..*self.publish.shows()
-        };
+        self.options.publish.shows.verbose(verbose);
         self
     }
 
     /// Shows every subscription and every cancellation. Sets, or unsets, what
     /// [`verbose`](Self::verbose) does, too. Default false. libzmq: `ZMQ_XPUB_VERBOSER`.
     pub fn verboser(mut self, verboser: bool) -> Self {
-        *self.publish.shows() = Shows {
-            repeats: verboser,
-            cancels: verboser,
-            ..*self.publish.shows()
-        };
+        self.options.publish.shows.verboser(verboser);
         self
     }
 
@@ -98,7 +73,7 @@ impl<S: SeesSubscribers> SocketBuilder<S> {
     /// Default false. libzmq: `ZMQ_XPUB_MANUAL`, and `ZMQ_XPUB_MANUAL_LAST_VALUE`, whose purpose
     /// [`SubscribeRequest::send`](crate::SubscribeRequest::send) serves.
     pub fn manual(mut self, manual: bool) -> Self {
-        self.publish.shows().manual = manual;
+        self.options.publish.shows.manual = manual;
         self
     }
 
@@ -106,7 +81,7 @@ impl<S: SeesSubscribers> SocketBuilder<S> {
     /// room, instead of dropping it for those that have none. One that has stopped reading holds up
     /// all others. Default false. libzmq: `ZMQ_XPUB_NODROP`.
     pub fn no_drop(mut self, no_drop: bool) -> Self {
-        self.publish.policy.no_drop = no_drop;
+        self.options.publish.no_drop = no_drop;
         self
     }
 }
@@ -115,7 +90,7 @@ impl<S: ForwardsSubscriptions> SocketBuilder<S> {
     /// Tells publishers of every cancellation. By default they are told of the last one of a
     /// prefix only. Default false. libzmq: `ZMQ_XSUB_VERBOSE_UNSUBSCRIBE`.
     pub fn verbose_unsubscribe(mut self, verbose: bool) -> Self {
-        self.publish.taste.verbose_unsubscribe = verbose;
+        self.options.publish.verbose_unsubscribe = verbose;
         self
     }
 }
