@@ -152,13 +152,14 @@
 //!
 //! # Features
 //!
-//! All are on by default, and none changes an API; an endpoint whose transport was left out is refused
+//! All but `curve` are on by default, and none changes an API; an endpoint whose transport was left out is refused
 //! by bind and connect with an error that says so.
 //!
 //! | feature | |
 //! |---|---|
 //! | `ipc` | the ipc transport (on Unix) |
 //! | `inproc` | the inproc transport |
+//! | `curve` | keys and [`Certificate`]s; off by default, since cryptography takes some twenty crates |
 //! | `tracing` | [events](Event) also go to [`tracing`](https://docs.rs/tracing), see below |
 //!
 //! With `tracing`, every [`Event`] is also a line under the target `wirelark`, at the level DEBUG, or
@@ -179,6 +180,7 @@ mod pattern;
 mod peer;
 mod peer_handle;
 mod pipe;
+mod security;
 mod socket;
 mod socket_type;
 mod trace;
@@ -211,6 +213,10 @@ pub use identity::{Identity, IdentityError};
 pub use message::{Frames, IntoFrame, Message};
 pub use options::{Heartbeat, Interface, KeepAlive, MetadataError, OptionError, ReconnectStop};
 pub use peer_handle::{Claims, Peer};
+#[cfg(feature = "curve")]
+pub use security::certificate::{Certificate, CertificateError, CertificateProblem};
+#[cfg(feature = "curve")]
+pub use security::keys::{KeyError, KeyPair, PublicKey, SecretKey};
 pub use socket::any::AnySocket;
 pub use socket::builder::SocketBuilder;
 pub use socket::context::Context;
