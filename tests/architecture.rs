@@ -66,6 +66,10 @@ const IMPURE: &[&[&str]] = &[
     &["SystemTime"],
 ];
 
+/// What one module alone may make: whoever else did would let a peer in that nobody has judged. Tests are
+/// exempt.
+const GRANTS: &[(&[&str], &str)] = &[(&["Admission", "granted"], "socket::core")];
+
 /// A file longer than this is two files.
 const LINES_MAX: usize = 500;
 
@@ -129,7 +133,9 @@ fn check(sources: &[(String, String)]) -> Vec<String> {
             } else {
                 arrow(path).or_else(|| {
                     let exempt = in_test_file || path.in_test;
-                    (!exempt).then(|| impure(path)).flatten()
+                    (!exempt)
+                        .then(|| impure(path).or_else(|| usurped(path)))
+                        .flatten()
                 })
             };
             if let Some(verdict) = verdict {
@@ -183,6 +189,18 @@ fn impure(path: &Reference) -> Option<String> {
         "{layer} has no I/O, no runtime and no clock: not `{}`",
         found.join("::")
     ))
+}
+
+fn usurped(path: &Reference) -> Option<String> {
+    let is_called = |grant: &[&str]| {
+        path.segments
+            .windows(grant.len())
+            .any(|window| window == grant)
+    };
+    let (grant, owner) = GRANTS
+        .iter()
+        .find(|(grant, owner)| is_called(grant) && !starts_with(&path.module, owner))?;
+    Some(format!("only {owner} may call `{}`", grant.join("::")))
 }
 
 /// A path with its layer in front: words are one room, what the root re-exports is `lib`.
@@ -289,6 +307,18 @@ mod checker {
         let unsafe_code = "fn f() { unsafe { g() } }";
         let verdict = "there is no unsafe code";
         assert_broken("src/peer/mod.rs", unsafe_code, 1, verdict);
+    }
+
+    #[test]
+    fn finds_who_lets_peers_in_unasked() {
+        let verdict = "only socket::core may call `Admission::granted`";
+        let grant = "fn f() {\n    accept(Admission::granted());\n}";
+        assert_broken("src/peer/session.rs", grant, 2, verdict);
+        let roundabout = "fn f() { crate::wire::connection::Admission::granted(); }";
+        assert_broken("src/socket/lifecycle.rs", roundabout, 1, verdict);
+        assert!(broken("src/socket/core.rs", grant).is_empty());
+        let test = "#[cfg(test)]\nmod tests {\n    fn f() { Admission::granted(); }\n}";
+        assert!(broken("src/wire/connection.rs", test).is_empty());
     }
 
     #[test]

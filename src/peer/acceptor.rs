@@ -18,6 +18,7 @@ use crate::endpoint::PeerAddress;
 use crate::event::{DisconnectReason, Event};
 use crate::pipe::sync::{Arc, Mutex};
 use crate::transport::{Listener, Stream};
+use crate::wire::connection::Origin;
 
 /// Handshakes that one listener keeps waiting. Each costs a descriptor and a few KiB, and an honest
 /// peer is through in milliseconds, so that only a flood ever comes near.
@@ -98,6 +99,7 @@ fn start(
     let (number, dropped) = unfinished.add();
     spawn(Box::pin(async move {
         let place = Place {
+            origin: Origin::Accepted,
             endpoint: endpoint.clone(),
             address: address.clone(),
             local_address,

@@ -12,6 +12,7 @@ use crate::event::{DisconnectReason, Event};
 use crate::options::ReconnectStop;
 use crate::pipe::sync::Arc;
 use crate::transport;
+use crate::wire::connection::Origin;
 
 /// A connection that lasted this long proves that the peer is well: the next one is dialled after
 /// the shortest wait. A handshake alone does not, since a peer that accepts and closes at once
@@ -68,6 +69,7 @@ pub(crate) async fn run(
             Ok((stream, address)) => {
                 let local_address = stream.local_address();
                 let place = Place {
+                    origin: Origin::Dialled,
                     endpoint: endpoint.clone(),
                     address: address.clone(),
                     local_address,

@@ -153,7 +153,7 @@ pub(crate) fn join(bound: &Bound, caller: &Arc<Caller>) {
         }),
     });
     let displaced = match welcomed_by_server {
-        Ok(displaced) => displaced,
+        Ok(admitted) => admitted.displaced,
         Err(reason) => {
             drop(over);
             return turned_away_by_server(bound, caller, &*client, &*server, reason);
@@ -189,8 +189,8 @@ pub(crate) fn join(bound: &Bound, caller: &Arc<Caller>) {
         server.displace(other);
     }
     let refusal = match welcomed_by_client {
-        Ok(displaced) => {
-            if let Some(other) = displaced {
+        Ok(admitted) => {
+            if let Some(other) = admitted.displaced {
                 client.displace(other);
             }
             // Whoever disconnects does not see a link that is just being made.

@@ -27,6 +27,7 @@ use crate::peer_handle::Peer;
 use crate::pipe::Pipe;
 use crate::pipe::sync::Arc;
 use crate::socket_type::SocketType;
+use crate::wire::connection::Admission;
 
 /// The socket, as its connections see it.
 pub(crate) trait Hub: fmt::Debug + Send + Sync {
@@ -48,11 +49,11 @@ pub(crate) trait Hub: fmt::Debug + Send + Sync {
     /// Asked before the handshake, so that whom it turns away has written nothing.
     fn has_seat(&self, standing: Option<PeerId>) -> bool;
 
-    /// A peer whose handshake is complete takes part from now on; until then no pattern knows of
-    /// it. An error when the socket is closing, the endpoint has been taken away, there is no
-    /// place, or the peer's name is taken. Returns the peer whose name this one took, which is to
-    /// be displaced.
-    fn admit(&self, newcomer: Newcomer) -> Result<Option<PeerId>, DisconnectReason>;
+    /// The verdict on a peer that has said who it is: it takes part from now on; until then no pattern
+    /// knows of it, and over the network it does not know that this side is ready. An error when the
+    /// socket is closing, the endpoint has been taken away, there is no place, or the peer's name is
+    /// taken.
+    fn admit(&self, newcomer: Newcomer) -> Result<Admitted, DisconnectReason>;
 
     /// Ends the connection to a peer whose name another one has taken. Not to be called while two
     /// sockets are being joined.
@@ -68,7 +69,16 @@ pub(crate) trait Hub: fmt::Debug + Send + Sync {
     fn tell(&self, event: Event);
 }
 
-/// A peer whose handshake is complete.
+/// A peer takes part.
+#[derive(Debug)]
+pub(crate) struct Admitted {
+    /// For its connection, which begins its traffic with it.
+    pub(crate) admission: Admission,
+    /// The peer whose name this one took, which is to be displaced.
+    pub(crate) displaced: Option<PeerId>,
+}
+
+/// A peer that has said who it is.
 #[derive(Clone, Debug)]
 pub(crate) struct Newcomer {
     pub(crate) id: PeerId,

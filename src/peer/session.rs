@@ -11,7 +11,7 @@ use tokio::io::AsyncReadExt;
 use tokio::sync::watch;
 
 use super::traffic::Traffic;
-use super::{Hub, Newcomer, Pipes, Standing, Stop, outbound_pipe};
+use super::{Admitted, Hub, Newcomer, Pipes, Standing, Stop, outbound_pipe};
 use crate::endpoint::{Endpoint, PeerAddress};
 use crate::event::{DisconnectReason, Event};
 use crate::fault::PeerFault;
@@ -22,7 +22,7 @@ use crate::pipe::{CloseReason, Pipe};
 use crate::trace::Span;
 use crate::transport::{ReadHalf, Stream, WriteHalf};
 use crate::wire::batch::Batch;
-use crate::wire::connection::{Connection, Incoming, Limits, Local, PeerInfo, Room};
+use crate::wire::connection::{Connection, Incoming, Limits, Local, Origin, PeerInfo, Room};
 use crate::wire::heartbeat;
 use crate::wire::subscription::TOPIC_MAX;
 use crate::wire::transmit::{SLICES_MAX, Transmit};
@@ -38,13 +38,15 @@ pub(crate) struct Outcome {
 /// What a session is about.
 #[derive(Clone, Debug)]
 pub(crate) struct Place {
+    pub(crate) origin: Origin,
     pub(crate) endpoint: Endpoint,
     pub(crate) address: PeerAddress,
     pub(crate) local_address: Option<SocketAddr>,
     pub(crate) standing: Option<Standing>,
 }
 
-/// Drives a connection until it ends. `ready` is called when its handshake is complete.
+/// Drives a connection until it ends. `judged` is called when its peer has said who it is, just before the
+/// socket admits it or does not.
 ///
 /// *Cancel safety*: dropping it closes the connection, and the peer departs. What it had taken from its
 /// outbound pipe is lost then; a session that has been admitted is therefore ended through that pipe, unless
@@ -54,10 +56,10 @@ pub(crate) async fn run(
     stream: Stream,
     place: Place,
     stop: &mut watch::Receiver<Stop>,
-    ready: impl FnOnce() + Send,
+    judged: impl FnOnce() + Send,
 ) -> Outcome {
     let span = Span::connection(&place.endpoint, &place.address);
-    span.around(drive(hub, stream, place, stop, ready)).await
+    span.around(drive(hub, stream, place, stop, judged)).await
 }
 
 async fn drive(
@@ -65,32 +67,38 @@ async fn drive(
     stream: Stream,
     place: Place,
     stop: &mut watch::Receiver<Stop>,
-    ready: impl FnOnce() + Send,
+    judged: impl FnOnce() + Send,
 ) -> Outcome {
     if !hub.has_seat(place.standing.as_ref().map(|standing| standing.id)) {
         return fail(&**hub, place, DisconnectReason::Occupied);
     }
     let (mut read, write) = stream.split();
-    let mut connection = Connection::new(local(&**hub));
+    let mut connection = Connection::new(local(&**hub, place.origin));
     let peer = match handshake(hub, &mut read, &write, &mut connection, stop).await {
         Ok(peer) => peer,
         Err(reason) => return fail(&**hub, place, reason),
     };
-    ready();
+    judged();
     let newcomer = newcomer(&**hub, &place, peer);
     let (id, pipes) = (newcomer.id, newcomer.pipes.clone());
     let peer = newcomer.peer.clone();
-    let displaced = match hub.admit(newcomer) {
-        Ok(displaced) => displaced,
+    let Admitted {
+        admission,
+        displaced,
+    } = match hub.admit(newcomer) {
+        Ok(admitted) => admitted,
+        // A close, without an ERROR: that would forbid the peer to come again.
         Err(reason) => return fail(&**hub, place, reason),
     };
-    let admitted = Admitted {
+    let member = Member {
         hub,
         id,
         place: &place,
         pipes: &pipes,
         departed: false,
     };
+    // What this has it say goes out before anything that has been queued.
+    connection.accept(admission, Instant::now());
     hub.tell(Event::Ready { peer: peer.clone() });
     if let Some(other) = displaced {
         hub.displace(other);
@@ -102,7 +110,7 @@ async fn drive(
     let mut traffic = Traffic::new(read, write, connection, pipes.clone(), peer, hub.pulse());
     let reason = poll_fn(|cx| traffic.poll(cx)).await;
     let unwritten = traffic.into_unwritten().await;
-    admitted.depart(unwritten, reason.clone());
+    member.depart(unwritten, reason.clone());
     Outcome {
         lasted: Some(since.elapsed()),
         reason,
@@ -111,7 +119,7 @@ async fn drive(
 
 /// A peer that takes part. It departs also when its session is dropped, as the end of a runtime does: a
 /// socket may outlive that, and nobody else would ever free the peer's name and its queues.
-struct Admitted<'a> {
+struct Member<'a> {
     hub: &'a Arc<dyn Hub>,
     id: PeerId,
     place: &'a Place,
@@ -119,7 +127,7 @@ struct Admitted<'a> {
     departed: bool,
 }
 
-impl Admitted<'_> {
+impl Member<'_> {
     fn depart(mut self, unwritten: Batch, reason: DisconnectReason) {
         self.departed = true;
         self.leave(unwritten, reason);
@@ -131,7 +139,7 @@ impl Admitted<'_> {
     }
 }
 
-impl Drop for Admitted<'_> {
+impl Drop for Member<'_> {
     fn drop(&mut self) {
         if !self.departed {
             let begun = self.pipes.outbound.drop_shortcut();
@@ -155,9 +163,10 @@ fn fail(hub: &dyn Hub, place: Place, reason: DisconnectReason) -> Outcome {
     }
 }
 
-fn local(hub: &dyn Hub) -> Local {
+fn local(hub: &dyn Hub, origin: Origin) -> Local {
     let options = hub.options();
     Local {
+        origin,
         socket_type: hub.socket_type(),
         identity: options.identity.clone(),
         properties: options.metadata.as_slice().to_vec(),
@@ -228,7 +237,8 @@ fn leave(pipes: &Pipes, place: &Place, begun: Batch, reason: DisconnectReason) -
     }
 }
 
-/// Greeting and mechanism, within one absolute deadline that no byte moves.
+/// Greeting and mechanism, within one absolute deadline that no byte moves. The peer has said who it is
+/// then, and is to be judged.
 async fn handshake(
     hub: &Arc<dyn Hub>,
     read: &mut ReadHalf,
@@ -268,7 +278,7 @@ async fn negotiate(
     loop {
         flush(write, connection).await?;
         match connection.receive(no_room, Instant::now()) {
-            Ok(Some(Incoming::Ready(peer))) => {
+            Ok(Some(Incoming::Introduced(peer))) => {
                 flush(write, connection).await?;
                 return Ok(peer);
             }

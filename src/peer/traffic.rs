@@ -255,7 +255,7 @@ impl Traffic {
                 }
                 return Ok(true);
             }
-            Some(Incoming::Ready(_)) => return Ok(true),
+            Some(Incoming::Introduced(_)) => return Ok(true),
             None if room.is_none() => return Ok(false),
             None => {}
         }

@@ -20,11 +20,12 @@ use crate::options::Options;
 use crate::pattern::{Departure, Dropped, NameTaken, Pattern, PeerId};
 #[cfg(feature = "inproc")]
 use crate::peer::link::Caller;
-use crate::peer::{Hub, Newcomer, Pulse};
+use crate::peer::{Admitted, Hub, Newcomer, Pulse};
 use crate::pipe::sync::Mutex;
 use crate::pipe::{CloseReason, Passed, Pipe};
 use crate::socket_type::SocketType;
 use crate::trace::Span;
+use crate::wire::connection::Admission;
 
 /// See the [module](self).
 #[derive(Debug)]
@@ -301,7 +302,7 @@ impl Hub for Core {
         self.pattern.has_seat(standing)
     }
 
-    fn admit(&self, newcomer: Newcomer) -> Result<Option<PeerId>, DisconnectReason> {
+    fn admit(&self, newcomer: Newcomer) -> Result<Admitted, DisconnectReason> {
         let (id, standing, pipes) = (newcomer.id, newcomer.standing, newcomer.pipes.clone());
         let who = newcomer.peer.clone();
         let known = newcomer.clone();
@@ -358,7 +359,10 @@ impl Hub for Core {
         if let Some(inbound) = &pipes.inbound {
             self.pattern.attach_inbound(id, &who, inbound);
         }
-        Ok(displaced)
+        Ok(Admitted {
+            admission: Admission::granted(),
+            displaced,
+        })
     }
 
     fn displace(&self, id: PeerId) {

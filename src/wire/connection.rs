@@ -1,9 +1,14 @@
 //! [`Connection`]: one peer's protocol, from the greeting to the last message.
 //!
 //! ```text
-//! Greeting ──both match──▶ Handshake ──the peer is ready──▶ Traffic
-//!     └──────────────────────┴──────── a fault ───────────────┴──▶ Closed
+//! Greeting ──both match──▶ Handshake ──it has said who it is──▶ Introduced ──accept──▶ Traffic
+//!     └──────────────────────┴──────────── a fault ────────────────┴──────────────────────┴──▶ Closed
 //! ```
+//!
+//! Between [`Incoming::Introduced`] and [`accept`](Connection::accept) the socket judges the peer, for as
+//! long as it likes: nothing is read and nothing said. Without an [`Admission`] there is no traffic, and
+//! no READY where it is ours to speak last. A peer that is turned away by a close instead has never
+//! been ready, so it has sent nothing that could be lost.
 //!
 //! Bytes go in through [`read_target`](Connection::read_target) and
 //! [`receive`](Connection::receive), bytes come out of [`outgoing`](Connection::outgoing); time
@@ -21,7 +26,7 @@ use super::command::{self, Command, printable};
 use super::decoder::{Decoded, Decoder};
 use super::greeting;
 use super::heartbeat::{self, Heartbeat};
-use super::mechanism::{Handshake, Mechanism, Progress};
+use super::mechanism::{Answer, Handshake, Mechanism, Progress};
 use super::metadata::{self, Metadata};
 use super::rules::Rules;
 use super::subscription::Subscription;
@@ -39,9 +44,30 @@ pub(crate) const PENDING_PONGS_MAX: usize = 16;
 /// second of the quarter of an hour for which we did not read; a flood has more in one buffer.
 pub(crate) const PENDING_PINGS_MAX: usize = 1024;
 
+/// Leave for one peer to take part in its socket.
+///
+/// Only the socket gives it, once it has judged the peer (`Hub::admit`); `tests/architecture.rs` holds that
+/// nobody else does.
+#[derive(Debug)]
+pub(crate) struct Admission(());
+
+impl Admission {
+    pub(crate) const fn granted() -> Self {
+        Self(())
+    }
+}
+
+/// Which side made the connection. Exactly one of the two has accepted it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Origin {
+    Dialled,
+    Accepted,
+}
+
 /// What a connection has to know about its socket.
 #[derive(Clone, Debug)]
 pub(crate) struct Local {
+    pub(crate) origin: Origin,
     pub(crate) socket_type: SocketType,
     pub(crate) identity: Bytes,
     /// What else the peer is told about us.
@@ -64,8 +90,9 @@ pub(crate) struct PeerInfo {
 /// What comes from a peer.
 #[derive(Debug)]
 pub(crate) enum Incoming {
-    /// The handshake is over. Comes once, before any message.
-    Ready(PeerInfo),
+    /// The peer has said all that it says about itself, and is to be judged. Comes once; nothing
+    /// comes after it until the peer is [accepted](Connection::accept).
+    Introduced(PeerInfo),
     /// Whole messages; for PUB and XPUB also SUBSCRIBE and CANCEL commands, each one message.
     Messages(Batch),
 }
@@ -93,6 +120,10 @@ enum Phase {
         version: (u8, u8),
         /// Bytes of the handshake that the peer has spent.
         spent: usize,
+    },
+    Introduced {
+        answer: Answer,
+        version: (u8, u8),
     },
     Traffic {
         version: (u8, u8),
@@ -139,8 +170,8 @@ impl Connection {
         }
         let result = match self.phase {
             Phase::Traffic { .. } => self.traffic(room, now),
-            Phase::Greeting | Phase::Handshake { .. } => self.shake_hands(now),
-            Phase::Closed { .. } => Ok(None),
+            Phase::Greeting | Phase::Handshake { .. } => self.shake_hands(),
+            Phase::Introduced { .. } | Phase::Closed { .. } => Ok(None),
         };
         if result.is_err() {
             self.close();
@@ -182,12 +213,25 @@ impl Connection {
         converted
     }
 
+    /// The peer is admitted: traffic begins, after our READY if that has been held back for this.
+    pub(crate) fn accept(&mut self, _: Admission, now: Instant) {
+        let closed = Phase::Closed { explain: false };
+        match mem::replace(&mut self.phase, closed) {
+            Phase::Introduced { answer, version } => {
+                answer.give(&mut self.outgoing);
+                self.phase = Phase::Traffic { version };
+                self.heartbeat.start(now);
+            }
+            phase => self.phase = phase,
+        }
+    }
+
     /// Tells the peer why it is turned away, if the protocol allows that: after the greetings,
     /// before the end of the handshake, and when the verdict is ours and final.
     pub(crate) fn refuse(&mut self, fault: &PeerFault) {
         let allowed = matches!(
             self.phase,
-            Phase::Handshake { .. } | Phase::Closed { explain: true }
+            Phase::Handshake { .. } | Phase::Introduced { .. } | Phase::Closed { explain: true }
         );
         // An ERROR is not answered with an ERROR, and it forbids the peer to try again, which a
         // peer that was only slow may.
@@ -249,13 +293,13 @@ impl Connection {
     fn close(&mut self) {
         let explain = matches!(
             self.phase,
-            Phase::Handshake { .. } | Phase::Closed { explain: true }
+            Phase::Handshake { .. } | Phase::Introduced { .. } | Phase::Closed { explain: true }
         );
         self.phase = Phase::Closed { explain };
     }
 
     /// One step of greeting or handshake at a time, until one of them needs more bytes.
-    fn shake_hands(&mut self, now: Instant) -> Result<Option<Incoming>, PeerFault> {
+    fn shake_hands(&mut self) -> Result<Option<Incoming>, PeerFault> {
         loop {
             match &mut self.phase {
                 Phase::Greeting => {
@@ -265,14 +309,16 @@ impl Connection {
                     };
                     self.decoder.consume(greeting::LENGTH);
                     let Local {
+                        origin,
                         socket_type,
                         identity,
                         properties,
                         ..
                     } = &self.local;
                     let metadata = metadata::encode(*socket_type, identity, properties);
+                    let out = &mut self.outgoing;
                     self.phase = Phase::Handshake {
-                        mechanism: MECHANISM.begin(*socket_type, &metadata, &mut self.outgoing),
+                        mechanism: MECHANISM.begin(*origin, *socket_type, &metadata, out),
                         version: greeting.version,
                         spent: greeting::LENGTH,
                     };
@@ -281,17 +327,19 @@ impl Connection {
                     let Some(body) = self.decoder.handshake_frame(*spent)? else {
                         return Ok(None);
                     };
-                    if let Some(peer) = self.step(&body, now)? {
-                        return Ok(Some(Incoming::Ready(peer)));
+                    if let Some(peer) = self.step(&body)? {
+                        return Ok(Some(Incoming::Introduced(peer)));
                     }
                 }
-                Phase::Traffic { .. } | Phase::Closed { .. } => return Ok(None),
+                Phase::Introduced { .. } | Phase::Traffic { .. } | Phase::Closed { .. } => {
+                    return Ok(None);
+                }
             }
         }
     }
 
     /// Hands a command to the mechanism.
-    fn step(&mut self, body: &[u8], now: Instant) -> Result<Option<PeerInfo>, PeerFault> {
+    fn step(&mut self, body: &[u8]) -> Result<Option<PeerInfo>, PeerFault> {
         // Should the step end in a fault, this is where it leaves the connection.
         let phase = mem::replace(&mut self.phase, Phase::Closed { explain: true });
         let Phase::Handshake {
@@ -313,14 +361,13 @@ impl Connection {
                 };
                 Ok(None)
             }
-            Progress::Done(metadata) => {
+            Progress::Introduced(metadata, answer) => {
                 let Metadata {
                     socket_type,
                     identity,
                     properties,
                 } = metadata;
-                self.phase = Phase::Traffic { version };
-                self.heartbeat.start(now);
+                self.phase = Phase::Introduced { answer, version };
                 Ok(Some(PeerInfo {
                     socket_type,
                     identity,

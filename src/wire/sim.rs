@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use bytes::BufMut;
 
 use super::batch::Batch;
-use super::connection::{Connection, Incoming, Local, PeerInfo, Room};
+use super::connection::{Admission, Connection, Incoming, Local, Origin, PeerInfo, Room};
 use crate::fault::PeerFault;
 use crate::message::Message;
 
@@ -17,6 +17,8 @@ use crate::message::Message;
 pub(super) struct Side {
     pub(super) connection: Connection,
     pub(super) peer: Option<PeerInfo>,
+    /// Whether it admits its peer; else it closes.
+    pub(super) admits: bool,
     pub(super) messages: Vec<Message>,
     pub(super) fault: Option<PeerFault>,
     /// Room for incoming messages; none means that the session does not read.
@@ -26,6 +28,7 @@ pub(super) struct Side {
     /// The other side has closed and everything it wrote has been read.
     pub(super) ended: bool,
     queued: Batch,
+    closes: bool,
 }
 
 /// One direction of the link.
@@ -49,16 +52,23 @@ pub(super) struct Sim {
 }
 
 impl Sim {
+    /// The second side has accepted the connection.
     pub(super) fn new(first: Local, second: Local) -> Self {
+        let second = Local {
+            origin: Origin::Accepted,
+            ..second
+        };
         let side = |local| Side {
             connection: Connection::new(local),
             peer: None,
+            admits: true,
             messages: Vec::new(),
             fault: None,
             room: Room::UNLIMITED,
             kernel: VecDeque::new(),
             ended: false,
             queued: Batch::default(),
+            closes: false,
         };
         let lane = || Lane {
             delay: Duration::from_millis(1),
@@ -155,7 +165,7 @@ impl Sim {
             if !written.is_empty() {
                 put(written);
             }
-            if side.fault.is_some() {
+            if side.fault.is_some() || side.closes {
                 // Closed: the end of the stream travels behind the last bytes.
                 side.ended = true;
                 put(Vec::new());
@@ -165,6 +175,11 @@ impl Sim {
 }
 
 impl Side {
+    /// Messages that have not been written.
+    pub(super) fn unsent(&self) -> usize {
+        self.queued.messages()
+    }
+
     /// Reads what the kernel holds, piece by piece, for as long as there is room.
     fn read(&mut self, piece: usize, now: Instant) {
         self.receive(now);
@@ -185,7 +200,15 @@ impl Side {
         while self.fault.is_none() {
             match self.connection.receive(self.room, now) {
                 Ok(None) => return,
-                Ok(Some(Incoming::Ready(peer))) => self.peer = Some(peer),
+                Ok(Some(Incoming::Introduced(peer))) => {
+                    self.peer = Some(peer);
+                    if self.admits {
+                        self.connection.accept(Admission::granted(), now);
+                    } else {
+                        self.closes = true;
+                        return;
+                    }
+                }
                 Ok(Some(Incoming::Messages(mut batch))) => {
                     while let Some(message) = batch.pop() {
                         self.messages.push(message);

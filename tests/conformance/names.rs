@@ -15,6 +15,7 @@ use crate::transport::{Transport, on_every_transport};
 
 on_every_transport!(
     a_taken_name_turns_the_newcomer_away,
+    who_is_turned_away_loses_nothing,
     handover_gives_the_name_to_the_newcomer,
     a_peer_named_beforehand_can_be_addressed_at_once,
     a_peer_named_beforehand_keeps_its_name,
@@ -67,6 +68,49 @@ async fn a_taken_name_turns_the_newcomer_away(transport: Transport) {
     soon(second.send("from the second")).await.unwrap();
     let (peer, message) = soon(router.recv()).await.unwrap();
     assert_eq!((peer, &*message.text()), (name("ada"), "from the second"));
+}
+
+/// It is not told that the other side is ready, and keeps what it has until that is so.
+async fn who_is_turned_away_loses_nothing(transport: Transport) {
+    const MESSAGES: usize = 50;
+    let router = RouterSocket::new();
+    let mut events = router.events();
+    let endpoint = router.bind(transport.anywhere()).await.unwrap();
+    let first = dealer("ada");
+    first.connect(&endpoint).unwrap();
+    until(|| router.peers().len() == 1).await;
+    let second = DealerSocket::builder()
+        .identity(name("ada"))
+        .reconnect_interval(std::time::Duration::from_millis(5))
+        .reconnect_interval_max(std::time::Duration::from_millis(20))
+        .build();
+    let mut seen_by_second = second.events();
+    second.connect(&endpoint).unwrap();
+    // Over the network it tries again and again; within a process it waits to be called.
+    let tries = if transport == Transport::Inproc { 1 } else { 5 };
+    for number in 0..MESSAGES {
+        soon(second.send(number.to_string())).await.unwrap();
+    }
+    for _ in 0..tries {
+        wait_for(&mut events, |event| {
+            matches!(event, Event::HandshakeFailed { .. })
+        })
+        .await;
+    }
+    let mut failures = 0;
+    while failures < tries {
+        match soon(seen_by_second.next()).await.unwrap() {
+            Event::HandshakeFailed { .. } => failures += 1,
+            Event::Ready { .. } => panic!("it has been turned away"),
+            _ => {}
+        }
+    }
+    soon(first.close()).await;
+    for number in 0..MESSAGES {
+        let (peer, message) = soon(router.recv()).await.unwrap();
+        assert_eq!((peer, message), (name("ada"), number.to_string().into()));
+    }
+    assert_eq!(second.stats().dropped, 0);
 }
 
 async fn handover_gives_the_name_to_the_newcomer(transport: Transport) {

@@ -249,15 +249,16 @@ async fn a_living_router_changes_its_ways() {
         peer.greet().await;
         let properties = [("Socket-Type", "DEALER"), ("Identity", "me")];
         peer.send(frames::ready(&properties)).await;
-        assert!(peer.frame().await.is("READY"));
         peer
     };
     let mut first = named().await;
+    assert!(first.frame().await.is("READY"));
     wait_for(&mut events, |event| matches!(event, Event::Ready { .. })).await;
     named().await.expect_eof().await;
     router.options().set_handover(true);
     router.options().set_probe(true);
     let mut second = named().await;
     first.expect_eof().await;
+    assert!(second.frame().await.is("READY"));
     assert_eq!(second.message().await, [b""]);
 }

@@ -3,7 +3,8 @@
 use futures::FutureExt;
 use wirelark::{DisconnectReason, Event, PairSocket, PullSocket, TryRecvError, TrySendError};
 
-use crate::kit::{assert_matches, soon, until, wait_for};
+use crate::kit::raw::RawPeer;
+use crate::kit::{assert_matches, frames, soon, until, wait_for};
 use crate::transport::{Transport, on_every_transport};
 
 on_every_transport!(
@@ -13,6 +14,7 @@ on_every_transport!(
     a_second_peer_is_turned_away,
     the_next_one_comes_when_the_peer_has_left,
     one_that_was_turned_away_comes_by_itself,
+    two_that_come_at_once_lose_nothing,
     what_was_meant_for_one_is_not_for_the_next,
     what_one_sent_is_read_before_its_successor,
     a_queue_outlives_the_peer_that_it_reaches,
@@ -155,6 +157,52 @@ async fn one_that_was_turned_away_comes_by_itself(transport: Transport) {
     soon(bound.send("welcome")).await.unwrap();
     assert_eq!(soon(second.recv()).await.unwrap().text(), "welcome");
     assert_matches!(bound.try_recv(), Err(TryRecvError::Empty));
+}
+
+/// Both find the seat free, and one of them gets it.
+async fn two_that_come_at_once_lose_nothing(transport: Transport) {
+    for _ in 0..20 {
+        let bound = PairSocket::new();
+        let endpoint = bound.bind(transport.anywhere()).await.unwrap();
+        let mut pairs = ["one", "two"].map(|name| (name, PairSocket::new()));
+        for (name, pair) in &pairs {
+            pair.connect(&endpoint).unwrap();
+            for number in 0..10 {
+                soon(pair.send([*name, &number.to_string()])).await.unwrap();
+            }
+        }
+        for _ in 0..2 {
+            let mut whose = None;
+            for number in 0..10 {
+                let message = soon(bound.recv()).await.unwrap();
+                let name = whose.get_or_insert_with(|| message.text().into_owned());
+                assert_eq!(message, [&**name, &number.to_string()]);
+            }
+            let (_, first) = pairs
+                .iter_mut()
+                .find(|(name, _)| whose.as_deref() == Some(*name))
+                .unwrap();
+            soon(first.close()).await;
+        }
+        assert_matches!(bound.try_recv(), Err(TryRecvError::Empty));
+    }
+}
+
+/// As [`two_that_come_at_once_lose_nothing`], word by word: the seat is taken while one of them is still
+/// in its handshake.
+#[tokio::test]
+async fn who_comes_too_late_is_not_told_that_its_peer_is_ready() {
+    let bound = PairSocket::new();
+    let mut events = bound.events();
+    let endpoint = bound.bind("tcp://127.0.0.1:*").await.unwrap();
+    let mut late = RawPeer::connect(&endpoint).await;
+    late.greet().await;
+    let mut first = RawPeer::established(&endpoint, "PAIR").await;
+    late.send(frames::ready(&[("Socket-Type", "PAIR")])).await;
+    wait_for(&mut events, is_occupied).await;
+    late.expect_eof().await;
+    first.send(frames::last("still here")).await;
+    assert_eq!(soon(bound.recv()).await.unwrap().text(), "still here");
 }
 
 /// Large enough that the kernel does not take all of it.

@@ -52,12 +52,18 @@ impl Hall {
         until(|| self.router.peers().len() == 1).await;
     }
 
-    /// Somebody who calls himself so.
-    async fn stranger(&self, identity: &str) -> RawPeer {
+    /// Somebody who calls himself so, and has not been answered yet.
+    async fn caller(&self, identity: &str) -> RawPeer {
         let mut peer = RawPeer::connect(&self.endpoint).await;
         peer.greet().await;
         let properties = [("Socket-Type", "DEALER"), ("Identity", identity)];
         peer.send(frames::ready(&properties)).await;
+        peer
+    }
+
+    /// Somebody who calls himself so, and has been let in.
+    async fn stranger(&self, identity: &str) -> RawPeer {
+        let mut peer = self.caller(identity).await;
         assert!(peer.frame().await.is("READY"));
         peer
     }
@@ -67,7 +73,7 @@ impl Hall {
 async fn names_that_nobody_may_have() {
     let mut hall = Hall::open(RouterSocket::new()).await;
     for identity in ["\0", "\0abcd", &"x".repeat(256)] {
-        let mut peer = hall.stranger(identity).await;
+        let mut peer = hall.caller(identity).await;
         let reason = failure(&mut hall.events, &peer.address()).await;
         assert_matches!(
             reason,
@@ -108,13 +114,13 @@ async fn names_at_the_edge() {
 async fn a_thief_is_turned_away_and_leaves_nothing_behind() {
     let mut hall = Hall::open(RouterSocket::new()).await;
     for _ in 0..50 {
-        let mut thief = hall.stranger("good").await;
+        let mut thief = hall.caller("good").await;
         let reason = failure(&mut hall.events, &thief.address()).await;
         assert_matches!(
             reason,
             DisconnectReason::IdentityTaken { ref identity, .. } if *identity == good()
         );
-        // Nothing that is meant for the other was sent to it.
+        // It was not told that this side is ready, and got nothing that is meant for the other.
         thief.expect_eof().await;
     }
     assert_eq!(hall.router.stats().handshakes_failed, 50);

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::options::Options;
-use crate::peer::Pulse;
+use crate::peer::{Admitted, Pulse};
 
 /// A socket that is closing and has not given up its name yet.
 #[derive(Debug)]
@@ -33,7 +33,7 @@ impl Hub for Closing {
         true
     }
 
-    fn admit(&self, _: Newcomer) -> Result<Option<PeerId>, DisconnectReason> {
+    fn admit(&self, _: Newcomer) -> Result<Admitted, DisconnectReason> {
         Err(DisconnectReason::Closed)
     }
 

@@ -1,11 +1,13 @@
 //! The security mechanisms: what happens between the greeting and the first message.
 //!
 //! A mechanism is one step of [`Mechanism::begin`] and then a chain of states that consume
-//! themselves, one per command of the peer, until one of them yields the peer's metadata. Only
-//! that makes traffic possible.
+//! themselves, one per command of the peer, until one of them yields the peer's metadata. With it comes
+//! the [`Answer`]: what this side still has to say, which is held back until the socket has admitted
+//! the peer. The side whose command ends the handshake must not let that command out in any other way.
 
 mod null;
 
+use super::connection::Origin;
 use super::metadata::Metadata;
 use crate::fault::PeerFault;
 use crate::socket_type::SocketType;
@@ -28,12 +30,15 @@ impl Mechanism {
     /// Starts the handshake once both greetings match; `out` takes what we send first.
     pub(super) fn begin(
         self,
+        origin: Origin,
         socket_type: SocketType,
         metadata: &[u8],
         out: &mut Vec<u8>,
     ) -> Handshake {
         match self {
-            Self::Null => Handshake::Null(null::AwaitReady::begin(socket_type, metadata, out)),
+            Self::Null => {
+                Handshake::Null(null::AwaitReady::begin(origin, socket_type, metadata, out))
+            }
         }
     }
 }
@@ -50,15 +55,26 @@ pub(super) enum Progress {
     /// take several.
     #[expect(dead_code, reason = "no mechanism with several steps yet")]
     Continue(Handshake),
-    /// Both sides are ready.
-    Done(Metadata),
+    /// The peer has said everything. Admitted, it is given the answer.
+    Introduced(Metadata, Answer),
+}
+
+/// Our last command in wire form, READY, where the peer still waits for it; else nothing.
+#[derive(Debug, Default)]
+pub(super) struct Answer(Vec<u8>);
+
+impl Answer {
+    /// Says it: the peer has been admitted.
+    pub(super) fn give(mut self, out: &mut Vec<u8>) {
+        out.append(&mut self.0);
+    }
 }
 
 impl Handshake {
     /// Takes the body of the peer's next command; `out` takes our answer.
     pub(super) fn step(self, body: &[u8], _out: &mut Vec<u8>) -> Result<Progress, PeerFault> {
         match self {
-            Self::Null(state) => state.step(body).map(Progress::Done),
+            Self::Null(state) => state.step(body),
         }
     }
 }

@@ -1,25 +1,46 @@
-//! NULL: both sides send READY at once, neither waits for the other.
+//! NULL: each side sends READY.
+//!
+//! RFC 37 has the client speak first and the server answer. The side that dialled is the client here and
+//! sends READY at once; the side that accepted has its own ready, and gives it as its answer once
+//! the peer has been admitted. Every connection has exactly one side that does not wait, so two
+//! of this kind cannot wait for each other, and libzmq never waits.
 
+use super::{Answer, Progress};
 use crate::fault::{PeerFault, ProtocolError};
 use crate::socket_type::SocketType;
 use crate::wire::command::{self, Command, printable};
-use crate::wire::metadata::{self, Metadata};
+use crate::wire::connection::Origin;
+use crate::wire::metadata;
 
-/// Our READY is out; the peer's is awaited.
+/// The peer's READY is awaited; ours is out, or kept for an answer.
 #[derive(Debug)]
 pub(in crate::wire) struct AwaitReady {
     ours: SocketType,
+    answer: Answer,
 }
 
 impl AwaitReady {
-    pub(super) fn begin(ours: SocketType, metadata: &[u8], out: &mut Vec<u8>) -> Self {
+    pub(super) fn begin(
+        origin: Origin,
+        ours: SocketType,
+        metadata: &[u8],
+        out: &mut Vec<u8>,
+    ) -> Self {
+        let mut answer = Answer::default();
+        let out = match origin {
+            Origin::Dialled => out,
+            Origin::Accepted => &mut answer.0,
+        };
         command::put_ready(out, metadata);
-        Self { ours }
+        Self { ours, answer }
     }
 
-    pub(super) fn step(self, body: &[u8]) -> Result<Metadata, PeerFault> {
+    pub(super) fn step(self, body: &[u8]) -> Result<Progress, PeerFault> {
         match command::parse(body)? {
-            Command::Ready { metadata } => metadata::parse(metadata, self.ours),
+            Command::Ready { metadata } => {
+                let metadata = metadata::parse(metadata, self.ours)?;
+                Ok(Progress::Introduced(metadata, self.answer))
+            }
             Command::Error { reason } => Err(PeerFault::Refused {
                 reason: printable(reason),
             }),

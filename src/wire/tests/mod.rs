@@ -10,7 +10,7 @@ use std::time::Instant;
 
 use bytes::{BufMut, Bytes};
 
-use super::connection::{Connection, Incoming, Limits, Local, PeerInfo, Room};
+use super::connection::{Admission, Connection, Incoming, Limits, Local, Origin, PeerInfo, Room};
 use super::frame::{self, COMMAND, LONG, MORE};
 use super::heartbeat;
 use crate::fault::PeerFault;
@@ -25,11 +25,20 @@ pub(super) const LIMITS: Limits = Limits {
 
 pub(super) fn local(socket_type: SocketType) -> Local {
     Local {
+        origin: Origin::Dialled,
         socket_type,
         properties: Vec::new(),
         identity: Bytes::new(),
         limits: LIMITS,
         heartbeat: heartbeat::Settings::default(),
+    }
+}
+
+/// The side that accepted the connection, and holds its READY back.
+pub(super) fn accepting(socket_type: SocketType) -> Local {
+    Local {
+        origin: Origin::Accepted,
+        ..local(socket_type)
     }
 }
 
@@ -104,6 +113,8 @@ pub(super) struct Listener {
     pub(super) connection: Connection,
     pub(super) heard: Heard,
     pub(super) now: Instant,
+    /// Whether the peer is admitted as soon as it has said who it is.
+    pub(super) admits: bool,
 }
 
 impl Listener {
@@ -112,7 +123,12 @@ impl Listener {
             connection: Connection::new(local),
             heard: Heard::default(),
             now: Instant::now(),
+            admits: true,
         }
+    }
+
+    pub(super) fn admit(&mut self) {
+        self.connection.accept(Admission::granted(), self.now);
     }
 
     /// A listener of this type past the handshake, with its own opening forgotten.
@@ -145,8 +161,11 @@ impl Listener {
         loop {
             match self.connection.receive(room, self.now) {
                 Ok(None) => break,
-                Ok(Some(Incoming::Ready(peer))) => {
-                    assert!(self.heard.peer.replace(peer).is_none(), "ready twice");
+                Ok(Some(Incoming::Introduced(peer))) => {
+                    assert!(self.heard.peer.replace(peer).is_none(), "introduced twice");
+                    if self.admits {
+                        self.admit();
+                    }
                 }
                 Ok(Some(Incoming::Messages(mut batch))) => {
                     let count = batch.messages();

@@ -310,3 +310,71 @@ fn data_may_follow_ready_in_the_same_segment() {
     ];
     assert_eq!(heard.messages, messages);
 }
+
+#[test]
+fn who_accepts_the_connection_answers_when_the_peer_is_admitted() {
+    let ours = b"\x04\x1a\x05READY\x0bSocket-Type\0\0\0\x04PULL";
+    for pieces in [
+        vec![opening("PUSH")],
+        vec![greeting(3, 1).to_vec(), ready("PUSH")],
+    ] {
+        let mut listener = Listener::new(accepting(SocketType::Pull));
+        listener.admits = false;
+        for piece in pieces {
+            listener.feed(&piece);
+        }
+        assert!(listener.heard.peer.is_some());
+        assert_eq!(listener.heard.sent.len(), 64, "nothing but the greeting");
+        assert!(!listener.connection.is_ready());
+        listener.admit();
+        assert!(listener.connection.is_ready());
+        assert_eq!(listener.connection.outgoing(), ours);
+        // Leave is taken once.
+        listener.admit();
+        assert_eq!(listener.connection.outgoing(), ours);
+    }
+}
+
+#[test]
+fn who_dials_is_ready_at_once_and_answers_nothing() {
+    let mut listener = Listener::new(local(SocketType::Push));
+    listener.admits = false;
+    listener.feed(&opening("PULL"));
+    assert!(listener.heard.sent.ends_with(b"\x04PUSH"));
+    assert!(!listener.connection.is_ready());
+    listener.admit();
+    assert!(listener.connection.is_ready());
+    assert!(listener.connection.outgoing().is_empty());
+}
+
+#[test]
+fn nothing_is_heard_of_a_peer_that_is_being_judged() {
+    for local in [local(SocketType::Pull), accepting(SocketType::Pull)] {
+        let mut listener = Listener::new(local);
+        listener.admits = false;
+        // The second of them breaks the protocol, which is found out when it is its turn.
+        listener.feed(&[opening("PUSH"), frame(0, b"hello"), vec![0x80]].concat());
+        listener.drain(Room::UNLIMITED);
+        assert_eq!(
+            (listener.messages(), listener.heard.fault.take()),
+            (vec![], None)
+        );
+        assert_eq!(listener.connection.deadline(), None);
+        listener.admit();
+        listener.drain(Room::UNLIMITED);
+        assert_eq!(listener.messages(), [Message::from("hello")]);
+        assert!(listener.heard.fault.is_some());
+    }
+}
+
+#[test]
+fn leave_for_a_peer_that_has_said_nothing_is_worth_nothing() {
+    for bytes in [&[][..], &greeting(3, 1)[..], b"GET "] {
+        let mut listener = Listener::new(accepting(SocketType::Pull));
+        listener.feed(bytes);
+        listener.connection.outgoing().clear();
+        listener.admit();
+        assert!(!listener.connection.is_ready());
+        assert!(listener.connection.outgoing().is_empty());
+    }
+}

@@ -247,3 +247,18 @@ fn a_connection_that_ends_within_a_message_delivers_nothing_of_it() {
     }
     assert_eq!(sim.sides[1].messages, [Message::from(["whole", "message"])]);
 }
+
+#[test]
+fn who_is_turned_away_has_never_been_ready() {
+    for piece in [1, 7, usize::MAX] {
+        let mut sim = Sim::new(local(SocketType::Dealer), local(SocketType::Router));
+        sim.lanes[0].piece = piece;
+        sim.sides[1].admits = false;
+        sim.send(0, &Message::from("precious"));
+        sim.run(ms(100));
+        let [dealer, router] = &sim.sides;
+        assert!(router.peer.is_some() && dealer.ended);
+        assert!(!dealer.connection.is_ready());
+        assert_eq!((&dealer.fault, dealer.unsent()), (&None, 1));
+    }
+}
