@@ -41,7 +41,7 @@ async fn meet(publisher: &XPubSocket, transport: Transport) -> XSubSocket {
     let endpoint = publisher.bind(transport.anywhere()).await.unwrap();
     let subscriber = XSubSocket::builder().verbose_unsubscribe(true).build();
     subscriber.connect(&endpoint).unwrap();
-    until(|| !publisher.peers().is_empty()).await;
+    until(|| !publisher.peers().is_empty() && !subscriber.peers().is_empty()).await;
     subscriber
 }
 
