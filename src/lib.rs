@@ -211,7 +211,9 @@ pub use event::{DisconnectReason, Event};
 pub use fault::{Incompatible, PeerFault, ProtocolError};
 pub use identity::{Identity, IdentityError};
 pub use message::{Frames, IntoFrame, Message};
-pub use options::{Heartbeat, Interface, KeepAlive, MetadataError, OptionError, ReconnectStop};
+pub use options::{
+    Heartbeat, Interface, KeepAlive, Metadata, MetadataError, OptionError, ReconnectStop,
+};
 pub use peer_handle::{Claims, Peer};
 #[cfg(feature = "curve")]
 pub use security::certificate::{Certificate, CertificateError, CertificateProblem};

@@ -11,8 +11,7 @@ use bytes::Bytes;
 use thiserror::Error;
 
 pub use connection::{Heartbeat, ReconnectStop};
-pub(crate) use metadata::Metadata;
-pub use metadata::MetadataError;
+pub use metadata::{Metadata, MetadataError};
 pub(crate) use publish::{PublishOptions, Shows};
 pub(crate) use transport::TransportOptions;
 pub use transport::{Interface, KeepAlive};
@@ -36,8 +35,9 @@ pub(crate) struct Options {
     pub(crate) relaxed: bool,
     pub(crate) correlate: bool,
     pub(crate) handshake_timeout: Duration,
-    pub(crate) max_message_size: usize,
-    pub(crate) max_frames: usize,
+    /// None, here and in the next one: no limit.
+    pub(crate) max_message_size: Option<usize>,
+    pub(crate) max_frames: Option<usize>,
     pub(crate) identity: Bytes,
     /// Told to every peer.
     pub(crate) metadata: Metadata,
@@ -97,8 +97,8 @@ impl Default for Options {
             relaxed: false,
             correlate: false,
             handshake_timeout: Duration::from_secs(10),
-            max_message_size: MAX_MESSAGE_SIZE,
-            max_frames: MAX_FRAMES,
+            max_message_size: Some(MAX_MESSAGE_SIZE),
+            max_frames: Some(MAX_FRAMES),
             identity: Bytes::new(),
             metadata: Metadata::default(),
             probe: false,
@@ -131,30 +131,24 @@ pub(crate) struct Capacity {
 }
 
 impl Capacity {
-    /// From high-water marks, where zero means no limit.
-    pub(crate) const fn from_marks(messages: usize, bytes: usize) -> Self {
-        const fn or_unlimited(mark: usize) -> usize {
-            if mark == 0 { usize::MAX } else { mark }
-        }
-        Self {
-            messages: or_unlimited(messages),
-            bytes: or_unlimited(bytes),
+    /// The bound that a high-water mark stands for: none without one, and none with zero, as in libzmq.
+    pub(crate) const fn bound(mark: Option<usize>) -> usize {
+        match mark {
+            None | Some(0) => usize::MAX,
+            Some(mark) => mark,
         }
     }
 
-    /// As high-water marks, where zero means no limit.
-    pub(crate) const fn marks(self) -> Self {
-        const fn or_zero(bound: usize) -> usize {
-            if bound == usize::MAX { 0 } else { bound }
-        }
-        Self {
-            messages: or_zero(self.messages),
-            bytes: or_zero(self.bytes),
+    /// The high-water mark that stands for a bound.
+    pub(crate) const fn mark(bound: usize) -> Option<usize> {
+        if bound == usize::MAX {
+            None
+        } else {
+            Some(bound)
         }
     }
 
-    /// Only the newest message. A bound of zero stands for it, since that is no mark: zero as a
-    /// mark means no limit.
+    /// Only the newest message. A bound of zero stands for it, since no mark does.
     pub(crate) const NEWEST: Self = Self {
         messages: 0,
         bytes: 0,

@@ -26,11 +26,12 @@ use crate::socket_type::SocketType;
 /// ```
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// use wirelark::{PullSocket, PushSocket, SocketType};
+/// use wirelark::{Metadata, PullSocket, PushSocket, SocketType};
 ///
 /// let pull = PullSocket::new();
 /// let endpoint = pull.bind("tcp://127.0.0.1:*").await?;
-/// let push = PushSocket::builder().metadata("X-Room", "cellar")?.build();
+/// let metadata = Metadata::new().with("X-Room", "cellar")?;
+/// let push = PushSocket::builder().metadata(metadata).build();
 /// push.connect(&endpoint)?;
 /// push.send("14 C").await?;
 ///

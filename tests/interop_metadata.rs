@@ -12,8 +12,8 @@ mod support;
 
 use support::{Link, Place, Python, assert_same, within};
 use wirelark::{
-    DisconnectReason, Event, Events, Identity, PeerAddress, PullSocket, PushSocket, RepSocket,
-    ReqSocket, SocketType,
+    DisconnectReason, Event, Events, Identity, Metadata, PeerAddress, PullSocket, PushSocket,
+    RepSocket, ReqSocket, SocketType,
 };
 
 on_every_link!(
@@ -27,10 +27,13 @@ on_every_transport!(a_dump_of_properties_is_refused);
 async fn pyzmq_sees_what_we_tell(link: Link) {
     let Some(python) = Python::find() else { return };
     let push = PushSocket::builder()
-        .metadata("X-Room", "cellar")
-        .unwrap()
-        .metadata("X-Empty", "")
-        .unwrap()
+        .metadata(
+            Metadata::new()
+                .with("X-Room", "cellar")
+                .unwrap()
+                .with("X-Empty", "")
+                .unwrap(),
+        )
         .build();
     let mut pull = python.peer("PULL").await;
     link.join(&push, &mut pull).await;

@@ -47,8 +47,8 @@ async fn a_pyzmq_that_stands_still_is_found_out(link: Link) {
     let Some(python) = Python::find() else { return };
     let heartbeat = Heartbeat::every(ms(10))
         .unwrap()
-        .timeout(Duration::from_secs(2))
-        .context("who?")
+        .with_timeout(Duration::from_secs(2))
+        .with_context("who?")
         .unwrap();
     let push = PushSocket::builder().heartbeat(heartbeat).build();
     let (mut events, mut pull) = (push.watch(), python.peer("PULL").await);
@@ -84,8 +84,8 @@ async fn what_we_say_of_ours_counts(link: Link) {
     let Some(python) = Python::find() else { return };
     let heartbeat = Heartbeat::every(ms(500))
         .unwrap()
-        .timeout(Duration::from_secs(20))
-        .ttl(ms(100))
+        .with_timeout(Duration::from_secs(20))
+        .with_ttl(ms(100))
         .unwrap();
     let push = PushSocket::builder().heartbeat(heartbeat).build();
     let mut pull = python.peer("PULL").await;

@@ -24,15 +24,16 @@ use super::OptionError;
 /// use wirelark::{Heartbeat, ReqSocket};
 ///
 /// let heartbeat = Heartbeat::every(Duration::from_secs(5))?
-///     .timeout(Duration::from_secs(15))
-///     .ttl(Duration::from_secs(20))?;
+///     .with_timeout(Duration::from_secs(15))
+///     .with_ttl(Duration::from_secs(20))?;
+/// assert_eq!(heartbeat.timeout(), Duration::from_secs(15));
 /// let req = ReqSocket::builder().heartbeat(heartbeat).build();
 /// # Ok::<(), wirelark::OptionError>(())
 /// ```
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Heartbeat {
     interval: Duration,
-    timeout: Option<Duration>,
+    timeout: Duration,
     ttl: Duration,
     context: Bytes,
 }
@@ -59,7 +60,7 @@ impl Heartbeat {
         }
         Ok(Self {
             interval,
-            timeout: None,
+            timeout: interval,
             ttl: Duration::ZERO,
             context: Bytes::new(),
         })
@@ -67,8 +68,8 @@ impl Heartbeat {
 
     /// How long nothing at all may arrive after a PING. Default: as long as the interval. libzmq:
     /// `ZMQ_HEARTBEAT_TIMEOUT`.
-    pub const fn timeout(mut self, timeout: Duration) -> Self {
-        self.timeout = Some(timeout);
+    pub const fn with_timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = timeout;
         self
     }
 
@@ -76,7 +77,7 @@ impl Heartbeat {
     /// tenths of a second, rounded down. Default: zero, the peer does no such thing. libzmq: `ZMQ_HEARTBEAT_TTL`.
     ///
     /// *Errors*: it is longer than 6,553.5 s, the most that a PING can say.
-    pub fn ttl(mut self, ttl: Duration) -> Result<Self, OptionError> {
+    pub fn with_ttl(mut self, ttl: Duration) -> Result<Self, OptionError> {
         if ttl > TTL_MAX {
             return Err(OptionError {
                 option: "the time to live of a heartbeat",
@@ -92,7 +93,7 @@ impl Heartbeat {
     /// libzmq has no such option, and sends none.
     ///
     /// *Errors*: they are more than 16.
-    pub fn context(mut self, context: impl Into<Bytes>) -> Result<Self, OptionError> {
+    pub fn with_context(mut self, context: impl Into<Bytes>) -> Result<Self, OptionError> {
         let context = context.into();
         if context.len() > CONTEXT_MAX {
             return Err(OptionError {
@@ -105,19 +106,23 @@ impl Heartbeat {
         Ok(self)
     }
 
-    pub(crate) const fn interval_given(&self) -> Duration {
+    /// The time between two PINGs.
+    pub const fn interval(&self) -> Duration {
         self.interval
     }
 
-    pub(crate) const fn timeout_given(&self) -> Option<Duration> {
+    /// How long nothing at all may arrive after a PING.
+    pub const fn timeout(&self) -> Duration {
         self.timeout
     }
 
-    pub(crate) const fn ttl_given(&self) -> Duration {
+    /// What the PINGs tell the peer; zero: nothing.
+    pub const fn ttl(&self) -> Duration {
         self.ttl
     }
 
-    pub(crate) const fn context_given(&self) -> &Bytes {
+    /// The bytes that go with each PING.
+    pub const fn context(&self) -> &Bytes {
         &self.context
     }
 }
@@ -126,7 +131,7 @@ impl fmt::Debug for Heartbeat {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Heartbeat")
             .field("interval", &self.interval)
-            .field("timeout", &self.timeout.unwrap_or(self.interval))
+            .field("timeout", &self.timeout)
             .field("ttl", &self.ttl)
             .field("context", &self.context)
             .finish()
@@ -201,6 +206,26 @@ impl ReconnectStop {
         self.disconnected = true;
         self
     }
+
+    /// Whether it stops when nobody listens there.
+    pub const fn is_on_refused(self) -> bool {
+        self.refused || self.failed
+    }
+
+    /// Whether it stops when no connection could be made, for whatever reason.
+    pub const fn is_on_connect_failure(self) -> bool {
+        self.failed
+    }
+
+    /// Whether it stops when the handshake was not completed.
+    pub const fn is_on_handshake_failure(self) -> bool {
+        self.handshake
+    }
+
+    /// Whether it stops when a connection over which messages could pass has ended.
+    pub const fn is_on_disconnect(self) -> bool {
+        self.disconnected
+    }
 }
 
 #[cfg(test)]
@@ -213,9 +238,9 @@ mod tests {
         let errors = [
             Heartbeat::every(Duration::from_micros(999)).unwrap_err(),
             heartbeat()
-                .ttl(TTL_MAX + Duration::from_nanos(1))
+                .with_ttl(TTL_MAX + Duration::from_nanos(1))
                 .unwrap_err(),
-            heartbeat().context(vec![0; 17]).unwrap_err(),
+            heartbeat().with_context(vec![0; 17]).unwrap_err(),
         ];
         let told = errors.map(|error| error.to_string());
         assert_eq!(
@@ -226,7 +251,7 @@ mod tests {
                 "the context of a heartbeat cannot be 17 bytes: it has at most 16 bytes",
             ]
         );
-        assert!(heartbeat().ttl(TTL_MAX).is_ok());
-        assert!(heartbeat().context(vec![0; 16]).is_ok());
+        assert!(heartbeat().with_ttl(TTL_MAX).is_ok());
+        assert!(heartbeat().with_context(vec![0; 16]).is_ok());
     }
 }

@@ -3,9 +3,20 @@
 use bytes::Bytes;
 use thiserror::Error;
 
-/// The properties that the program has set, each name once.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Metadata(Vec<(String, Bytes)>);
+/// Properties of the application's own, for [`metadata`](crate::SocketBuilder::metadata): what a
+/// socket tells every peer of itself (RFC 37, "Metadata").
+///
+/// ```
+/// use wirelark::{Metadata, PushSocket};
+///
+/// let metadata = Metadata::new().with("X-Room", "cellar")?.with("X-Floor", "-1")?;
+/// assert_eq!(metadata.property("x-room"), Some(&b"cellar"[..]));
+/// let push = PushSocket::builder().metadata(metadata).build();
+/// assert!(Metadata::new().with("Room", "cellar").is_err());
+/// # Ok::<(), wirelark::MetadataError>(())
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Metadata(Vec<(String, Bytes)>);
 
 /// Our own side of a limit that it also holds strangers to: 16 properties in a handshake, two of
 /// which are the socket type and the identity.
@@ -55,8 +66,36 @@ pub enum MetadataError {
 }
 
 impl Metadata {
-    /// Sets a property, in place of one whose name differs at most in its case.
-    pub(crate) fn set(&mut self, name: &str, value: Bytes) -> Result<(), MetadataError> {
+    /// No properties yet.
+    pub const fn new() -> Self {
+        Self(Vec::new())
+    }
+
+    /// With this property, in place of one whose name differs at most in its case: a name that
+    /// starts with `X-`, and any value.
+    ///
+    /// *Errors*: the name does not start with `X-`, or is not 3 to 255 letters, digits, and `-`,
+    /// `_`, `.`, `+`; more than 14 properties; more than 7 KiB of names and values in all.
+    pub fn with(mut self, name: &str, value: impl AsRef<[u8]>) -> Result<Self, MetadataError> {
+        self.set(name, Bytes::copy_from_slice(value.as_ref()))?;
+        Ok(self)
+    }
+
+    /// The value of a property; case does not matter in its name.
+    pub fn property(&self, name: &str) -> Option<&[u8]> {
+        self.properties()
+            .find(|(known, _)| known.eq_ignore_ascii_case(name))
+            .map(|(_, value)| value)
+    }
+
+    /// Every property, in the order in which they were set.
+    pub fn properties(&self) -> impl Iterator<Item = (&str, &[u8])> {
+        self.0
+            .iter()
+            .map(|(name, value)| (name.as_str(), &value[..]))
+    }
+
+    fn set(&mut self, name: &str, value: Bytes) -> Result<(), MetadataError> {
         let owned = || name.to_owned();
         if !matches!(name.as_bytes(), [b'X' | b'x', b'-', ..]) {
             return Err(MetadataError::Reserved { name: owned() });

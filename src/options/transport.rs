@@ -14,13 +14,12 @@ pub(crate) struct TransportOptions {
     pub(crate) keep_alive: Option<KeepAlive>,
     /// How long sent data may stay unacknowledged. None: as long as the operating system has it.
     pub(crate) tcp_user_timeout: Option<Duration>,
-    /// Zero, here and in the next four: as the operating system has it.
-    pub(crate) send_buffer: u32,
-    pub(crate) recv_buffer: u32,
-    pub(crate) tos: u8,
-    pub(crate) priority: u32,
-    /// In microseconds.
-    pub(crate) busy_poll: u32,
+    /// None, here and in the next four: as the operating system has it.
+    pub(crate) send_buffer: Option<u32>,
+    pub(crate) recv_buffer: Option<u32>,
+    pub(crate) tos: Option<u8>,
+    pub(crate) priority: Option<u32>,
+    pub(crate) busy_poll: Option<Duration>,
     /// The only network device to be used.
     pub(crate) interface: Option<Interface>,
     /// Whether names are looked up and addresses are taken as IPv6, too.
@@ -39,11 +38,11 @@ impl Default for TransportOptions {
         Self {
             keep_alive: Some(KeepAlive::default()),
             tcp_user_timeout: None,
-            send_buffer: 0,
-            recv_buffer: 0,
-            tos: 0,
-            priority: 0,
-            busy_poll: 0,
+            send_buffer: None,
+            recv_buffer: None,
+            tos: None,
+            priority: None,
+            busy_poll: None,
             interface: None,
             ipv6: true,
             // Other users of the machine are strangers.

@@ -171,18 +171,18 @@ fn local(hub: &dyn Hub, origin: Origin) -> Local {
         identity: options.identity.clone(),
         properties: options.metadata.as_slice().to_vec(),
         limits: Limits {
-            max_message: options.max_message_size,
-            max_frames: options.max_frames,
+            max_message: options.max_message_size.unwrap_or(usize::MAX),
+            max_frames: options.max_frames.unwrap_or(usize::MAX),
             max_topic: TOPIC_MAX,
         },
         heartbeat: options
             .heartbeat
             .as_ref()
             .map(|chosen| heartbeat::Settings {
-                interval: Some(chosen.interval_given()),
-                timeout: chosen.timeout_given(),
-                ttl: chosen.ttl_given(),
-                context: chosen.context_given().clone(),
+                interval: Some(chosen.interval()),
+                timeout: Some(chosen.timeout()),
+                ttl: chosen.ttl(),
+                context: chosen.context().clone(),
             })
             .unwrap_or_default(),
     }

@@ -28,7 +28,9 @@ mod metadata;
 /// exist on its builder. Most can be changed later: see [`SocketOptions`](crate::SocketOptions).
 ///
 /// No value is out of range: a method takes a type all of whose values are allowed, and types such
-/// as [`Heartbeat`](crate::Heartbeat) check what they are made from.
+/// as [`Heartbeat`](crate::Heartbeat) check what they are made from. Where a limit or a wish can be
+/// absent the method takes the value itself or `None`: no limit, no end, or whatever the operating
+/// system has (libzmq's 0 and −1).
 ///
 /// ```
 /// use std::time::Duration;
@@ -36,6 +38,7 @@ mod metadata;
 ///
 /// let push = PushSocket::builder()
 ///     .send_hwm(10_000)
+///     .recv_buffer(None) // as the operating system has it
 ///     .linger(Duration::from_secs(5))
 ///     .build();
 /// ```
@@ -138,71 +141,65 @@ impl<S: Build> SocketBuilder<S> {
     }
 
     /// How long `close`, or the drop of the last handle, goes on sending what is queued; zero ends
-    /// it at once. Default 30 s. libzmq: `ZMQ_LINGER`, by default for ever.
-    pub fn linger(mut self, linger: Duration) -> Self {
-        self.options.linger = Some(linger);
-        self
-    }
-
-    /// `close` waits until everything that is queued has been sent, however long it takes.
-    /// libzmq: `ZMQ_LINGER` −1.
-    pub fn linger_forever(mut self) -> Self {
-        self.options.linger = None;
+    /// it at once, `None` is for as long as it takes. Default 30 s. libzmq: `ZMQ_LINGER`, where −1,
+    /// the default, is for ever.
+    pub fn linger(mut self, linger: impl Into<Option<Duration>>) -> Self {
+        self.options.linger = linger.into();
         self
     }
 
     /// The largest message accepted from a peer: the payload of all its frames, in bytes. A peer
-    /// that announces more is disconnected before it has sent it. `usize::MAX` lifts the limit.
-    /// Default 256 MiB. libzmq: `ZMQ_MAXMSGSIZE`, for each frame and by default unlimited.
-    pub fn max_message_size(mut self, bytes: usize) -> Self {
-        self.options.max_message_size = bytes;
+    /// that announces more is disconnected before it has sent it. `None` is for no limit. Default
+    /// 256 MiB. libzmq: `ZMQ_MAXMSGSIZE`, for each frame, where −1, the default, is for no limit.
+    pub fn max_message_size(mut self, bytes: impl Into<Option<usize>>) -> Self {
+        self.options.max_message_size = bytes.into();
         self
     }
 
-    /// The most frames accepted in one message. `usize::MAX` lifts the limit. Default 8,192.
-    /// libzmq has no such limit.
-    pub fn max_frames(mut self, frames: usize) -> Self {
-        self.options.max_frames = frames;
+    /// The most frames accepted in one message; `None` is for no limit. Default 8,192. libzmq has no
+    /// such limit.
+    pub fn max_frames(mut self, frames: impl Into<Option<usize>>) -> Self {
+        self.options.max_frames = frames.into();
         self
     }
 }
 
 impl<S: Sends> SocketBuilder<S> {
-    /// The most messages queued for one peer; zero means no limit. Default 1,000. What is in the
-    /// kernel's buffers, and one batch of at most 64 KiB on its way there, comes on top. libzmq:
-    /// `ZMQ_SNDHWM`.
-    pub fn send_hwm(mut self, messages: usize) -> Self {
-        self.options.send.messages = Capacity::from_marks(messages, 0).messages;
+    /// The most messages queued for one peer; `None`, or zero as in libzmq, is for no limit. Default
+    /// 1,000. What is in the kernel's buffers, and one batch of at most 64 KiB on its way there,
+    /// comes on top. libzmq: `ZMQ_SNDHWM`.
+    pub fn send_hwm(mut self, messages: impl Into<Option<usize>>) -> Self {
+        self.options.send.messages = Capacity::bound(messages.into());
         self
     }
 
-    /// The most bytes queued for one peer, frame headers included; zero means no limit. One
-    /// message larger than this still passes when nothing else is queued. Default 64 MiB. libzmq
-    /// has no such limit.
-    pub fn send_hwm_bytes(mut self, bytes: usize) -> Self {
-        self.options.send.bytes = Capacity::from_marks(0, bytes).bytes;
+    /// The most bytes queued for one peer, frame headers included; `None` or zero is for no limit.
+    /// One message larger than this still passes when nothing else is queued. Default 64 MiB.
+    /// libzmq has no such limit.
+    pub fn send_hwm_bytes(mut self, bytes: impl Into<Option<usize>>) -> Self {
+        self.options.send.bytes = Capacity::bound(bytes.into());
         self
     }
 }
 
 impl<S: Receives> SocketBuilder<S> {
-    /// The most messages from one peer that wait to be read; zero means no limit. Beyond it
-    /// nothing more is read from the peer's connection, and in the end its sends wait. Default
-    /// 1,000. libzmq: `ZMQ_RCVHWM`.
-    pub fn recv_hwm(mut self, messages: usize) -> Self {
-        self.options.recv.messages = Capacity::from_marks(messages, 0).messages;
+    /// The most messages from one peer that wait to be read; `None`, or zero as in libzmq, is for no
+    /// limit. Beyond it nothing more is read from the peer's connection, and in the end its sends
+    /// wait. Default 1,000. libzmq: `ZMQ_RCVHWM`.
+    pub fn recv_hwm(mut self, messages: impl Into<Option<usize>>) -> Self {
+        self.options.recv.messages = Capacity::bound(messages.into());
         self
     }
 
-    /// The most bytes from one peer that wait to be read, frame headers included; zero means no
-    /// limit. One message larger than this still passes. Default 64 MiB. libzmq has no such
+    /// The most bytes from one peer that wait to be read, frame headers included; `None` or zero is
+    /// for no limit. One message larger than this still passes. Default 64 MiB. libzmq has no such
     /// limit.
     ///
     /// What peers have sent is kept when they leave. All that have left may keep as much together
     /// as one peer may, and at most 32,768 messages or [`recv_hwm`](Self::recv_hwm) if that is
     /// more. Beyond it, what the first of them left is dropped and counted.
-    pub fn recv_hwm_bytes(mut self, bytes: usize) -> Self {
-        self.options.recv.bytes = Capacity::from_marks(0, bytes).bytes;
+    pub fn recv_hwm_bytes(mut self, bytes: impl Into<Option<usize>>) -> Self {
+        self.options.recv.bytes = Capacity::bound(bytes.into());
         self
     }
 }

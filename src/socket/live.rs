@@ -12,12 +12,12 @@ use super::builder::{
 use super::core::Core;
 use crate::identity::Identity;
 use crate::message::Message;
-use crate::options::{Capacity, Heartbeat, Interface, KeepAlive, Options, ReconnectStop};
+use crate::options::{Capacity, Heartbeat, Interface, KeepAlive, Metadata, Options, ReconnectStop};
 use crate::peer::{Hub, Newcomer, Standing};
 
 /// The options of a living socket, got from its `options` method. Each has the name that it has on
 /// the [`SocketBuilder`](crate::SocketBuilder), where it is described, and exists for the same
-/// socket types. On the builder only are `conflate`, `metadata`, `context` and `subscribe`.
+/// socket types. On the builder only are `conflate`, `context` and `subscribe`.
 ///
 /// When a change takes effect:
 ///
@@ -48,7 +48,7 @@ use crate::peer::{Hub, Newcomer, Standing};
 /// push.options().set_linger(Duration::from_secs(1));
 /// push.options().set_send_hwm(50);
 /// assert_eq!(push.options().linger(), Some(Duration::from_secs(1)));
-/// assert_eq!(push.options().send_hwm(), 50);
+/// assert_eq!(push.options().send_hwm(), Some(50));
 /// ```
 ///
 /// ZeroMQ's `zmq_setsockopt` and `zmq_getsockopt`, typed.
@@ -120,14 +120,14 @@ macro_rules! marks {
     ($($name:ident, $set:ident => $side:ident . $what:ident;)+) => { $(
         #[doc = concat!("See [`SocketBuilder::", stringify!($name), "`](crate::SocketBuilder::",
             stringify!($name), ").")]
-        pub fn $name(&self) -> usize {
-            self.core.options().$side.marks().$what
+        pub fn $name(&self) -> Option<usize> {
+            Capacity::mark(self.core.options().$side.$what)
         }
 
         #[doc = concat!("Changes [`", stringify!($name), "`](Self::", stringify!($name),
-            "), at once; zero means no limit.")]
-        pub fn $set(&self, mark: usize) {
-            let bound = Capacity::from_marks(mark, mark).$what;
+            "), at once.")]
+        pub fn $set(&self, mark: impl Into<Option<usize>>) {
+            let bound = Capacity::bound(mark.into());
             self.core.change_options(|options| options.$side.$what = bound);
             self.core.fit_queues();
         }
@@ -143,23 +143,8 @@ impl<'a, S: Build> SocketOptions<'a, S> {
         }
     }
 
-    /// See [`SocketBuilder::linger`](crate::SocketBuilder::linger); `None` is for ever.
-    pub fn linger(&self) -> Option<Duration> {
-        self.core.options().linger
-    }
-
-    /// Changes [`linger`](Self::linger); [when](Self) that takes effect.
-    pub fn set_linger(&self, linger: Duration) {
-        self.core
-            .change_options(|options| options.linger = Some(linger));
-    }
-
-    /// Changes [`linger`](Self::linger) to for ever; [when](Self) that takes effect.
-    pub fn set_linger_forever(&self) {
-        self.core.change_options(|options| options.linger = None);
-    }
-
     options! {
+        linger, set_linger: impl Into<Option<Duration>> as Option<Duration> => linger;
         reconnect_interval, set_reconnect_interval: Duration as Duration => reconnect_interval;
         reconnect_interval_max, set_reconnect_interval_max: Duration as Duration
             => reconnect_interval_max;
@@ -168,19 +153,24 @@ impl<'a, S: Build> SocketOptions<'a, S> {
             => transport.connect_timeout;
         handshake_timeout, set_handshake_timeout: Duration as Duration => handshake_timeout;
         heartbeat, set_heartbeat: impl Into<Option<Heartbeat>> as Option<Heartbeat> => heartbeat;
-        max_message_size, set_max_message_size: usize as usize => max_message_size;
-        max_frames, set_max_frames: usize as usize => max_frames;
+        max_message_size, set_max_message_size: impl Into<Option<usize>> as Option<usize>
+            => max_message_size;
+        max_frames, set_max_frames: impl Into<Option<usize>> as Option<usize> => max_frames;
+        metadata, set_metadata: Metadata as Metadata => metadata;
         keep_alive, set_keep_alive: impl Into<Option<KeepAlive>> as Option<KeepAlive>
             => transport.keep_alive;
         tcp_user_timeout, set_tcp_user_timeout: impl Into<Option<Duration>> as Option<Duration>
             => transport.tcp_user_timeout;
-        send_buffer, set_send_buffer: u32 as u32 => transport.send_buffer;
-        recv_buffer, set_recv_buffer: u32 as u32 => transport.recv_buffer;
+        send_buffer, set_send_buffer: impl Into<Option<u32>> as Option<u32>
+            => transport.send_buffer;
+        recv_buffer, set_recv_buffer: impl Into<Option<u32>> as Option<u32>
+            => transport.recv_buffer;
         backlog, set_backlog: u32 as u32 => transport.backlog;
         ipv6, set_ipv6: bool as bool => transport.ipv6;
-        tos, set_tos: u8 as u8 => transport.tos;
-        priority, set_priority: u32 as u32 => transport.priority;
-        busy_poll, set_busy_poll: u32 as u32 => transport.busy_poll;
+        tos, set_tos: impl Into<Option<u8>> as Option<u8> => transport.tos;
+        priority, set_priority: impl Into<Option<u32>> as Option<u32> => transport.priority;
+        busy_poll, set_busy_poll: impl Into<Option<Duration>> as Option<Duration>
+            => transport.busy_poll;
         interface, set_interface: impl Into<Option<Interface>> as Option<Interface>
             => transport.interface;
         ipc_mode, set_ipc_mode: u32 as u32 => transport.ipc_mode;

@@ -22,11 +22,11 @@ pub(super) fn socket_for(address: SocketAddr, options: &TransportOptions) -> io:
         TcpSocket::new_v6()?
     };
     let kernel = SockRef::from(&socket);
-    if let Some(bytes) = chosen(options.send_buffer) {
-        kernel.set_send_buffer_size(bytes)?;
+    if let Some(bytes) = options.send_buffer {
+        kernel.set_send_buffer_size(signed(bytes))?;
     }
-    if let Some(bytes) = chosen(options.recv_buffer) {
-        kernel.set_recv_buffer_size(bytes)?;
+    if let Some(bytes) = options.recv_buffer {
+        kernel.set_recv_buffer_size(signed(bytes))?;
     }
     mark(&kernel, address.is_ipv4(), options)?;
     if let Some(interface) = &options.interface {
@@ -35,10 +35,10 @@ pub(super) fn socket_for(address: SocketAddr, options: &TransportOptions) -> io:
     Ok(socket)
 }
 
-/// Zero leaves it to the system. Kernels count with signed numbers.
-fn chosen(bytes: u32) -> Option<usize> {
+/// Kernels count with signed numbers.
+fn signed(bytes: u32) -> usize {
     let most = bytes.min(i32::MAX.unsigned_abs());
-    (bytes != 0).then(|| usize::try_from(most).unwrap_or(usize::MAX))
+    usize::try_from(most).unwrap_or(usize::MAX)
 }
 
 /// What a connected socket is told: small messages leave at once, dead peers are found out.
@@ -69,8 +69,7 @@ pub(super) fn tune_accepted(stream: &TcpStream, options: &TransportOptions) -> i
 
 /// How packets are treated on their way, and how long one may go unanswered.
 fn mark(kernel: &SockRef<'_>, is_ipv4: bool, options: &TransportOptions) -> io::Result<()> {
-    if options.tos != 0 {
-        let tos = u32::from(options.tos);
+    if let Some(tos) = options.tos.map(u32::from) {
         if is_ipv4 {
             kernel.set_tos_v4(tos)?;
         } else {
@@ -80,11 +79,15 @@ fn mark(kernel: &SockRef<'_>, is_ipv4: bool, options: &TransportOptions) -> io::
     if let Some(limit) = options.tcp_user_timeout {
         set_user_timeout(kernel, limit.max(Duration::from_millis(1)))?;
     }
-    if options.priority != 0 {
-        set_priority(kernel, options.priority)?;
+    if let Some(priority) = options.priority {
+        set_priority(kernel, priority)?;
     }
-    if options.busy_poll != 0 {
-        set_busy_poll(kernel, options.busy_poll)?;
+    if let Some(time) = options.busy_poll {
+        let most = i32::MAX.unsigned_abs();
+        set_busy_poll(
+            kernel,
+            u32::try_from(time.as_micros()).map_or(most, |time| time.min(most)),
+        )?;
     }
     Ok(())
 }
@@ -113,7 +116,7 @@ mod system {
     }
 
     pub(super) fn set_busy_poll(kernel: &SockRef<'_>, microseconds: u32) -> io::Result<()> {
-        kernel.set_busy_poll(microseconds.min(i32::MAX.unsigned_abs()))
+        kernel.set_busy_poll(microseconds)
     }
 
     pub(super) fn use_only(kernel: &SockRef<'_>, interface: &Interface) -> io::Result<()> {

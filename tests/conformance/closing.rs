@@ -25,9 +25,9 @@ on_every_transport!(
 );
 
 async fn close_sends_what_is_queued(transport: Transport) {
-    let pull = PullSocket::builder().recv_hwm(0).build();
+    let pull = PullSocket::builder().recv_hwm(None).build();
     let endpoint = pull.bind(transport.anywhere()).await.unwrap();
-    let push = PushSocket::builder().send_hwm(0).build();
+    let push = PushSocket::builder().send_hwm(None).build();
     push.connect(&endpoint).unwrap();
     for number in 0..5_000 {
         soon(push.send(number.to_string())).await.unwrap();
@@ -352,7 +352,7 @@ fn runtime() -> tokio::runtime::Runtime {
 #[test]
 fn close_reports_also_when_its_runtime_has_ended() {
     let (first, second) = (runtime(), runtime());
-    let push = PushSocket::builder().linger_forever().build();
+    let push = PushSocket::builder().linger(None).build();
     first.block_on(async {
         push.connect(Transport::Tcp.somewhere()).unwrap();
         push.send("x").await.unwrap();
@@ -387,7 +387,7 @@ fn a_socket_dropped_in_a_runtime_that_ends_is_closed_in_its_own() {
 #[tokio::test]
 async fn what_is_queued_when_an_endpoint_is_taken_away_lingers_for_ever() {
     let place = Transport::Tcp.somewhere();
-    let push = PushSocket::builder().linger_forever().build();
+    let push = PushSocket::builder().linger(None).build();
     let mut events = push.events();
     push.connect(&place).unwrap();
     soon(push.send("x")).await.unwrap();

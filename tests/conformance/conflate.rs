@@ -61,7 +61,7 @@ async fn push_keeps_the_newest_message(transport: Transport) {
 }
 
 async fn sub_reads_the_newest_message_whatever_its_topic(transport: Transport) {
-    let publisher = PubSocket::builder().send_hwm(0).build();
+    let publisher = PubSocket::builder().send_hwm(None).build();
     let endpoint = publisher.bind(transport.anywhere()).await.unwrap();
     // Several subscriptions, all of which have to arrive.
     let sub = SubSocket::builder().conflate(true);

@@ -99,9 +99,9 @@ async fn many_that_connected_before_the_bind(transport: Transport) {
 /// However long it would linger: nothing waits to be sent.
 async fn who_never_found_anybody_closes_at_once(transport: Transport) {
     for _ in 0..20 {
-        let push = PushSocket::builder().linger_forever().build();
+        let push = PushSocket::builder().linger(None).build();
         push.connect(transport.somewhere()).unwrap();
-        let subscriber = SubSocket::builder().subscribe("a").linger_forever().build();
+        let subscriber = SubSocket::builder().subscribe("a").linger(None).build();
         subscriber.connect(transport.somewhere()).unwrap();
         assert_eq!(soon(push.close()).await.unsent, 0);
         assert_eq!(soon(subscriber.close()).await.unsent, 0);
@@ -114,7 +114,7 @@ async fn who_never_found_anybody_closes_at_once(transport: Transport) {
 async fn thousands_of_sockets() {
     let sockets: Vec<PushSocket> = (0..70_000).map(|_| PushSocket::new()).collect();
     let place = Transport::Inproc.somewhere();
-    let pull = PullSocket::builder().recv_hwm(0).build();
+    let pull = PullSocket::builder().recv_hwm(None).build();
     pull.bind(&place).await.unwrap();
     let last = sockets.last().unwrap();
     last.connect(&place).unwrap();

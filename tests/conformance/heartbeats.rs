@@ -16,10 +16,10 @@ fn quick() -> Heartbeat {
 #[tokio::test]
 async fn pings_say_what_was_chosen() {
     let heartbeat = quick()
-        .timeout(Duration::from_secs(30))
-        .ttl(Duration::from_millis(2_590))
+        .with_timeout(Duration::from_secs(30))
+        .with_ttl(Duration::from_millis(2_590))
         .unwrap()
-        .context("who is there")
+        .with_context("who is there")
         .unwrap();
     let pull = PullSocket::builder().heartbeat(heartbeat).build();
     let endpoint = pull.bind("tcp://127.0.0.1:*").await.unwrap();
@@ -57,7 +57,7 @@ async fn a_silent_peer_is_given_up() {
 #[tokio::test]
 async fn whoever_is_heard_lives() {
     let pull = PullSocket::builder()
-        .heartbeat(quick().timeout(Duration::from_secs(30)))
+        .heartbeat(quick().with_timeout(Duration::from_secs(30)))
         .build();
     let endpoint = pull.bind("tcp://127.0.0.1:*").await.unwrap();
     let mut peer = RawPeer::established(&endpoint, "PUSH").await;
@@ -78,7 +78,7 @@ async fn heartbeats_can_be_turned_on_later() {
     let mut old = RawPeer::established(&endpoint, "PUSH").await;
     wait_for(&mut events, |event| matches!(event, Event::Ready { .. })).await;
     pull.options()
-        .set_heartbeat(quick().timeout(Duration::from_secs(30)));
+        .set_heartbeat(quick().with_timeout(Duration::from_secs(30)));
     let mut new = RawPeer::established(&endpoint, "PUSH").await;
     for _ in 0..5 {
         assert!(new.frame().await.is("PING"));

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use wirelark::{Event, Identity, PullSocket, PushSocket, ReconnectStop, ReqSocket, RouterSocket};
+use wirelark::{
+    Event, Identity, Metadata, PullSocket, PushSocket, ReconnectStop, ReqSocket, RouterSocket,
+};
 
 use crate::kit::raw::RawPeer;
 use crate::kit::{frames, soon, until, wait_for};
@@ -36,13 +38,15 @@ async fn marks_change_on_a_living_socket(transport: Transport) {
     assert_eq!(fill(&push), 1);
     push.options().set_send_hwm_bytes(1);
     assert_eq!(fill(&push), 0);
-    push.options().set_send_hwm_bytes(0);
+    push.options().set_send_hwm_bytes(None);
     assert_eq!(
         (push.options().send_hwm(), push.options().send_hwm_bytes()),
-        (9, 0)
+        (Some(9), None)
     );
-    push.options().set_send_hwm(0);
+    push.options().set_send_hwm(None);
     assert_eq!(fill(&push), 10_000);
+    push.options().set_send_hwm(0); // as in libzmq
+    assert_eq!(push.options().send_hwm(), None);
 }
 
 /// Whoever waits for room finds it when the mark is raised.
@@ -102,13 +106,13 @@ async fn the_receiving_mark_changes_on_a_living_connection() {
 }
 
 async fn linger_can_be_changed_until_the_close(transport: Transport) {
-    let push = PushSocket::builder().linger_forever().build();
+    let push = PushSocket::builder().linger(None).build();
     push.connect(transport.somewhere()).unwrap();
     push.try_send("nobody comes for it").unwrap();
     assert_eq!(push.options().linger(), None);
     push.options().set_linger(Duration::ZERO);
     assert_eq!(soon(push.close()).await.unsent, 1);
-    push.options().set_linger_forever();
+    push.options().set_linger(None);
     assert_eq!(push.options().linger(), None);
 }
 
@@ -119,6 +123,7 @@ async fn new_connections_get_the_new_options() {
     let req = ReqSocket::new();
     req.options().set_identity(Identity::new("first").unwrap());
     let endpoint = req.bind("tcp://127.0.0.1:*").await.unwrap();
+    // The last of what it says of itself.
     let identity = async |expected: &str| {
         let mut peer = RawPeer::connect(&endpoint).await;
         peer.greet().await;
@@ -135,6 +140,9 @@ async fn new_connections_get_the_new_options() {
     req.options().set_identity(made_up);
     assert_eq!(req.options().identity(), Identity::new("second").ok());
     identity("second").await;
+    let metadata = Metadata::new().with("X-Room", "cellar").unwrap();
+    req.options().set_metadata(metadata);
+    identity("cellar").await;
 
     let pull = PullSocket::new();
     let mut events = pull.events();
@@ -171,22 +179,23 @@ async fn options_are_read_back() {
         connect_timeout set_connect_timeout Some(second * 4);
         handshake_timeout set_handshake_timeout second * 5;
         heartbeat set_heartbeat wirelark::Heartbeat::every(second).ok();
-        max_message_size set_max_message_size 7;
-        max_frames set_max_frames 8;
+        max_message_size set_max_message_size Some(7);
+        max_frames set_max_frames Some(8);
         keep_alive set_keep_alive None;
         tcp_user_timeout set_tcp_user_timeout Some(second * 9);
-        send_buffer set_send_buffer 10;
-        recv_buffer set_recv_buffer 11;
+        send_buffer set_send_buffer Some(10);
+        recv_buffer set_recv_buffer Some(11);
         backlog set_backlog 12;
         ipv6 set_ipv6 false;
-        tos set_tos 13;
-        priority set_priority 14;
-        busy_poll set_busy_poll 15;
+        tos set_tos Some(13);
+        priority set_priority Some(14);
+        busy_poll set_busy_poll Some(second * 15);
         interface set_interface Some(wirelark::Interface::new("lo").unwrap());
         ipc_mode set_ipc_mode 0o660;
-        send_hwm set_send_hwm 16;
-        send_hwm_bytes set_send_hwm_bytes 17;
+        send_hwm set_send_hwm Some(16);
+        send_hwm_bytes set_send_hwm_bytes Some(17);
         immediate set_immediate true;
+        metadata set_metadata Metadata::new().with("X-Room", "cellar").unwrap();
     }
 }
 
@@ -204,7 +213,7 @@ async fn the_builder_and_the_socket_agree() {
         .backlog(6)
         .tos(7)
         .priority(8)
-        .busy_poll(9)
+        .busy_poll(second * 9)
         .ipv6(false)
         .keep_alive(None)
         .build();
@@ -222,11 +231,11 @@ async fn the_builder_and_the_socket_agree() {
             options.recv_buffer(),
             options.backlog()
         ),
-        (4, 5, 6)
+        (Some(4), Some(5), 6)
     );
     assert_eq!(
         (options.tos(), options.priority(), options.busy_poll()),
-        (7, 8, 9)
+        (Some(7), Some(8), Some(second * 9))
     );
     assert_eq!((options.ipv6(), options.keep_alive()), (false, None));
 }

@@ -94,7 +94,7 @@ async fn what_a_full_subscriber_loses_is_counted_as_such(transport: Transport) {
 }
 
 async fn what_is_queued_for_a_peer_that_leaves_is_counted_as_such(transport: Transport) {
-    let publisher = PubSocket::builder().send_hwm(0).build();
+    let publisher = PubSocket::builder().send_hwm(None).build();
     let endpoint = publisher.bind(transport.anywhere()).await.unwrap();
     let subscriber = SubSocket::builder().recv_hwm(1).subscribe("").build();
     subscriber.connect(&endpoint).unwrap();

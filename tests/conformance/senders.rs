@@ -1,8 +1,8 @@
 //! Who sent a message: what is known of the sender, and what it says of itself.
 
 use wirelark::{
-    DealerSocket, Identity, Message, MetadataError, Peer, PubSocket, PullSocket, PushSocket,
-    RepSocket, ReqSocket, RouterSocket, SocketType, SubSocket, TryRecvError,
+    DealerSocket, Identity, Message, Metadata, MetadataError, Peer, PubSocket, PullSocket,
+    PushSocket, RepSocket, ReqSocket, RouterSocket, SocketType, SubSocket, TryRecvError,
 };
 
 use crate::kit::{assert_matches, soon, until};
@@ -30,7 +30,7 @@ async fn a_message_comes_with_its_peer(transport: Transport) {
     let rooms = ["attic", "cellar", "hall"];
     let mut pushes = Vec::new();
     for room in rooms {
-        let builder = PushSocket::builder().metadata("X-Room", room).unwrap();
+        let builder = PushSocket::builder().metadata(Metadata::new().with("X-Room", room).unwrap());
         let push = builder.build();
         push.connect(&endpoint).unwrap();
         for _ in 0..5 {
@@ -62,8 +62,7 @@ async fn a_peer_is_known_after_it_has_left(transport: Transport) {
     let pull = PullSocket::new();
     let endpoint = pull.bind(transport.anywhere()).await.unwrap();
     let push = PushSocket::builder()
-        .metadata("X-Room", "cellar")
-        .unwrap()
+        .metadata(Metadata::new().with("X-Room", "cellar").unwrap())
         .build();
     push.connect(&endpoint).unwrap();
     soon(push.send("last words")).await.unwrap();
@@ -77,8 +76,7 @@ async fn a_peer_is_known_after_it_has_left(transport: Transport) {
 
 async fn a_subscriber_knows_its_publisher(transport: Transport) {
     let publisher = PubSocket::builder()
-        .metadata("X-Room", "studio")
-        .unwrap()
+        .metadata(Metadata::new().with("X-Room", "studio").unwrap())
         .build();
     let endpoint = publisher.bind(transport.anywhere()).await.unwrap();
     let subscriber = SubSocket::builder().subscribe("a").build();
@@ -97,8 +95,7 @@ async fn a_request_knows_its_asker(transport: Transport) {
     let endpoint = rep.bind(transport.anywhere()).await.unwrap();
     let req = ReqSocket::builder()
         .identity(Identity::new("asker 7").unwrap())
-        .metadata("X-Room", "kitchen")
-        .unwrap()
+        .metadata(Metadata::new().with("X-Room", "kitchen").unwrap())
         .build();
     req.connect(&endpoint).unwrap();
     soon(req.send("who am I?")).await.unwrap();
@@ -116,8 +113,7 @@ async fn a_router_knows_whom_it_names(transport: Transport) {
     let endpoint = router.bind(transport.anywhere()).await.unwrap();
     let ada = DealerSocket::builder()
         .identity(Identity::new("ada").unwrap())
-        .metadata("X-Room", "attic")
-        .unwrap()
+        .metadata(Metadata::new().with("X-Room", "attic").unwrap())
         .build();
     ada.connect(&endpoint).unwrap();
     for text in ["one", "two"] {
@@ -140,14 +136,17 @@ async fn a_router_knows_whom_it_names(transport: Transport) {
 /// A name that means something is not the application's to give.
 async fn claims_do_not_touch_what_is_known(transport: Transport) {
     for name in ["Socket-Type", "Identity", "Peer-Address", "User-Id"] {
-        let refused = PushSocket::builder().metadata(name, "SERVER");
+        let refused = Metadata::new().with(name, "SERVER");
         assert_matches!(refused, Err(MetadataError::Reserved { .. }));
     }
     let pull = PullSocket::new();
     let endpoint = pull.bind(transport.anywhere()).await.unwrap();
     let push = PushSocket::builder()
-        .metadata("X-Peer-Address", "tcp://192.0.2.1:1")
-        .unwrap()
+        .metadata(
+            Metadata::new()
+                .with("X-Peer-Address", "tcp://192.0.2.1:1")
+                .unwrap(),
+        )
         .build();
     push.connect(&endpoint).unwrap();
     soon(push.send("x")).await.unwrap();

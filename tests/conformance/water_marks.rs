@@ -92,8 +92,14 @@ async fn inproc_holds_what_both_ends_allow() {
             fits(push().send_hwm(3), pull().recv_hwm(4), bind_first).await,
             7
         );
-        assert_eq!(fits(push().send_hwm(0), pull(), bind_first).await, 50_000);
-        assert_eq!(fits(push(), pull().recv_hwm(0), bind_first).await, 50_000);
+        assert_eq!(
+            fits(push().send_hwm(None), pull(), bind_first).await,
+            50_000
+        );
+        assert_eq!(
+            fits(push(), pull().recv_hwm(None), bind_first).await,
+            50_000
+        );
         for (send, recv) in [(0, 0), (1, 0), (0, 1)] {
             let (push, pull) = (push().send_hwm(send), pull().recv_hwm(recv));
             assert_eq!(fits(push, pull, bind_first).await, 50_000);
@@ -128,7 +134,7 @@ async fn inproc_closed_before_the_bind() {
     push.connect(&place).unwrap();
     while push.try_send("left").is_ok() {}
     drop(push);
-    let pull = PullSocket::builder().recv_hwm(0).build();
+    let pull = PullSocket::builder().recv_hwm(None).build();
     pull.bind(&place).await.unwrap();
     for _ in 0..3 {
         assert_eq!(soon(pull.recv()).await.unwrap().text(), "left");
@@ -177,7 +183,7 @@ async fn a_publisher_drops_for_a_full_subscriber() {
     let publisher = PubSocket::builder().send_hwm(5).build();
     publisher.bind(&place).await.unwrap();
     let slow = SubSocket::builder().recv_hwm(5).subscribe("").build();
-    let fast = SubSocket::builder().recv_hwm(0).subscribe("").build();
+    let fast = SubSocket::builder().recv_hwm(None).subscribe("").build();
     slow.connect(&place).unwrap();
     fast.connect(&place).unwrap();
     soon(publisher.wait_for_subscribers("", 2)).await.unwrap();

@@ -264,7 +264,7 @@ async fn a_full_subscriber_is_waited_for(transport: Transport) {
     let publisher = no_drop();
     let endpoint = publisher.bind(transport.anywhere()).await.unwrap();
     let slow = SubSocket::builder().recv_hwm(2).subscribe("").build();
-    let lively = SubSocket::builder().subscribe("").recv_hwm(0).build();
+    let lively = SubSocket::builder().subscribe("").recv_hwm(None).build();
     for socket in [&slow, &lively] {
         socket.connect(&endpoint).unwrap();
     }

@@ -202,7 +202,7 @@ async fn a_flood_of_requests() {
 #[tokio::test]
 async fn manual_requests_are_limited() {
     const LIMIT: usize = 100_000;
-    let publisher = XPubSocket::builder().manual(true).recv_hwm(0).build();
+    let publisher = XPubSocket::builder().manual(true).recv_hwm(None).build();
     let endpoint = publisher.bind("tcp://127.0.0.1:*").await.unwrap();
     let mut events = publisher.events();
     let mut peer = RawPeer::established(&endpoint, "SUB").await;

@@ -75,19 +75,19 @@ impl<S: Build> SocketBuilder<S> {
 
 /// The kernel's sockets.
 impl<S: Build> SocketBuilder<S> {
-    /// The kernel's buffer for what is to be sent, in bytes (`SO_SNDBUF`); zero, the default, lets
+    /// The kernel's buffer for what is to be sent, in bytes (`SO_SNDBUF`); `None`, the default, lets
     /// the system choose and change it. Kernels have limits of their own, and Linux doubles what
-    /// it is told. For tcp. libzmq: `ZMQ_SNDBUF`.
-    pub fn send_buffer(mut self, bytes: u32) -> Self {
-        self.options.transport.send_buffer = bytes;
+    /// it is told. For tcp. libzmq: `ZMQ_SNDBUF`, by default −1.
+    pub fn send_buffer(mut self, bytes: impl Into<Option<u32>>) -> Self {
+        self.options.transport.send_buffer = bytes.into();
         self
     }
 
-    /// The kernel's buffer for what has arrived, in bytes (`SO_RCVBUF`); zero, the default, lets
+    /// The kernel's buffer for what has arrived, in bytes (`SO_RCVBUF`); `None`, the default, lets
     /// the system choose and change it. A listener passes the one it was bound with on to its
-    /// connections. For tcp. libzmq: `ZMQ_RCVBUF`.
-    pub fn recv_buffer(mut self, bytes: u32) -> Self {
-        self.options.transport.recv_buffer = bytes;
+    /// connections. For tcp. libzmq: `ZMQ_RCVBUF`, by default −1.
+    pub fn recv_buffer(mut self, bytes: impl Into<Option<u32>>) -> Self {
+        self.options.transport.recv_buffer = bytes.into();
         self
     }
 
@@ -108,26 +108,26 @@ impl<S: Build> SocketBuilder<S> {
     }
 
     /// The field of IP headers for the type of service (IPv4) or the traffic class (IPv6; Linux
-    /// only): the code point in the upper six bits. Default zero: as the system has it. For tcp.
-    /// libzmq: `ZMQ_TOS`.
-    pub fn tos(mut self, tos: u8) -> Self {
-        self.options.transport.tos = tos;
+    /// only): the code point in the upper six bits. Default `None`: as the system has it. For tcp.
+    /// libzmq: `ZMQ_TOS`, by default 0.
+    pub fn tos(mut self, tos: impl Into<Option<u8>>) -> Self {
+        self.options.transport.tos = tos.into();
         self
     }
 
     /// The priority of packets within this host (`SO_PRIORITY`); above 6 it takes the capability
-    /// `CAP_NET_ADMIN`. Default zero: as the system has it. For tcp on Linux. libzmq:
-    /// `ZMQ_PRIORITY`.
-    pub fn priority(mut self, priority: u32) -> Self {
-        self.options.transport.priority = priority;
+    /// `CAP_NET_ADMIN`. Default `None`: as the system has it. For tcp on Linux. libzmq:
+    /// `ZMQ_PRIORITY`, by default 0.
+    pub fn priority(mut self, priority: impl Into<Option<u32>>) -> Self {
+        self.options.transport.priority = priority.into();
         self
     }
 
-    /// How long the kernel may poll the network device for packets, in microseconds
-    /// (`SO_BUSY_POLL`); to raise it takes the capability `CAP_NET_ADMIN`. Default zero: as the
-    /// system has it. For tcp on Linux. libzmq: `ZMQ_BUSY_POLL`.
-    pub fn busy_poll(mut self, microseconds: u32) -> Self {
-        self.options.transport.busy_poll = microseconds;
+    /// How long the kernel may poll the network device for packets, in whole microseconds
+    /// (`SO_BUSY_POLL`); to raise it takes the capability `CAP_NET_ADMIN`. Default `None`: as the
+    /// system has it. For tcp on Linux. libzmq: `ZMQ_BUSY_POLL`, by default 0.
+    pub fn busy_poll(mut self, time: impl Into<Option<Duration>>) -> Self {
+        self.options.transport.busy_poll = time.into();
         self
     }
 

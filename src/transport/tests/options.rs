@@ -27,8 +27,8 @@ async fn buffers() {
     // Linux doubles what it is told and has a least size of its own: two sizes tell that ours arrive.
     let sizes = async |bytes| {
         let options = TransportOptions {
-            send_buffer: bytes,
-            recv_buffer: bytes,
+            send_buffer: Some(bytes),
+            recv_buffer: Some(bytes),
             ..TransportOptions::default()
         };
         both_ends(&options).await.map(|socket| {
@@ -50,8 +50,8 @@ async fn buffers() {
 #[tokio::test]
 async fn marks_on_packets() {
     let options = TransportOptions {
-        tos: 0x28,
-        priority: 5,
+        tos: Some(0x28),
+        priority: Some(5),
         tcp_user_timeout: Some(Duration::from_millis(12_345)),
         ..TransportOptions::default()
     };
@@ -79,7 +79,7 @@ async fn marks_on_packets() {
 #[tokio::test]
 async fn the_traffic_class_of_ipv6() {
     let options = TransportOptions {
-        tos: 0x48,
+        tos: Some(0x48),
         ..TransportOptions::default()
     };
     if bind(&endpoint("tcp://[::1]:*"), &options).await.is_err() {
@@ -95,7 +95,7 @@ async fn the_traffic_class_of_ipv6() {
 #[tokio::test]
 async fn busy_polling() {
     let options = TransportOptions {
-        busy_poll: 50,
+        busy_poll: Some(Duration::from_micros(50)),
         ..TransportOptions::default()
     };
     match bind(&endpoint("tcp://127.0.0.1:*"), &options).await {
