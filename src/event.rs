@@ -144,8 +144,9 @@ pub enum Event {
         /// When the next attempt is made.
         retry_in: Duration,
     },
-    /// An endpoint is no longer served: unbound, disconnected, or closed with its socket. libzmq:
-    /// `ZMQ_EVENT_CLOSED`.
+    /// An endpoint is no longer served: unbound, disconnected, closed with its socket, given up (see
+    /// [`ReconnectStop`](crate::ReconnectStop)), or left behind by the runtime in which it was bound or
+    /// connected, which has ended. libzmq: `ZMQ_EVENT_CLOSED`.
     #[non_exhaustive]
     Closed {
         /// The endpoint, as it was given to connect or resolved by bind.

@@ -136,7 +136,9 @@
 //!
 //! **Runtime.** Over tcp and ipc a socket needs a tokio runtime with I/O and time enabled, which
 //! `#[tokio::main]` and `enable_all` provide, when it binds or connects; either flavour will do.
-//! Connections are tasks of that runtime. After that, the futures may be polled from anywhere.
+//! Connections are tasks of that runtime. After that, the futures may be polled from anywhere. When a
+//! runtime ends before a socket does, the endpoints that were bound or connected in it are given up, with
+//! [`Event::Closed`]: what was queued for them goes elsewhere, and the socket may bind and connect in another runtime.
 //!
 //! **Strangers.** Whatever a peer sends, it can neither make this library panic nor make it hold more
 //! memory than its [limits](SocketBuilder) allow; a peer that breaks the protocol or runs into a limit is

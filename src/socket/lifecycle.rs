@@ -9,8 +9,9 @@ use tokio::sync::watch;
 
 use super::attached::{Attached, Kind};
 use super::closing::Closing;
-use super::core::{Core, State, count_sent};
+use super::core::{Core, count_sent};
 use super::stats::CloseReport;
+use super::tending::Tending;
 use crate::endpoint::Endpoint;
 use crate::error::BindError;
 use crate::error::{ConnectError, UnknownEndpoint};
@@ -72,23 +73,24 @@ impl Core {
         let (stop, stopped) = watch::channel(Stop::Run);
         self.remember(runtime);
         let kind = Kind::Listener { stop };
-        if self
-            .attach(Attached {
-                endpoint: endpoint.clone(),
-                given,
-                kind,
-            })
-            .is_none()
-        {
+        let Some(attached) = self.attach(Attached {
+            endpoint: endpoint.clone(),
+            given,
+            kind,
+        }) else {
             return Err(BindError::Closed);
-        }
+        };
+        let tending = Tending::new(self, &attached);
         let core = Arc::clone(self);
         let spawn: Arc<Spawn> = Arc::new(move |session| core.spawn(session));
         let hub: Arc<dyn Hub> = Arc::clone(self) as Arc<dyn Hub>;
         self.tell(Event::Listening {
             endpoint: endpoint.clone(),
         });
-        self.spawn(acceptor::run(hub, listener, stopped, spawn));
+        self.spawn(async move {
+            acceptor::run(hub, listener, stopped, spawn).await;
+            tending.finish();
+        });
         Ok(endpoint)
     }
 
@@ -181,10 +183,11 @@ impl Core {
         }) else {
             return Err(ConnectError::Closed);
         };
-        let (core, dial) = (Arc::clone(self), endpoint.clone());
+        let (tending, dial) = (Tending::new(self, &attached), endpoint.clone());
         self.spawn(async move {
-            if dialer::run(hub, dial, standing, stopped).await == dialer::End::GaveUp {
-                core.give_up(&attached);
+            match dialer::run(hub, dial, standing, stopped).await {
+                dialer::End::Stopped => tending.finish(),
+                dialer::End::GaveUp => tending.give_up(),
             }
         });
         Ok(endpoint)
@@ -387,44 +390,6 @@ impl Core {
             .lock()
             .runtime
             .get_or_insert_with(|| runtime.clone());
-    }
-
-    /// A connecting end whose dialer will not try again: what is queued goes to others, or is lost.
-    fn give_up(&self, attached: &Arc<Attached>) {
-        let known = {
-            let mut state = self.state.lock();
-            let before = state.endpoints.len();
-            state
-                .endpoints
-                .retain(|other| !Arc::ptr_eq(other, attached));
-            before != state.endpoints.len()
-        };
-        // Else it is being taken away, or the socket is closing, which sees to the rest.
-        if !known {
-            return;
-        }
-        attached.retire(self);
-        let Some(standing) = attached.standing() else {
-            return;
-        };
-        let passed = standing.outbound.passed();
-        let departure = Departure {
-            unwritten: standing.outbound.drain(),
-            keeps_outbound: false,
-            endpoint: attached.endpoint.clone(),
-            reason: DisconnectReason::Closed,
-        };
-        let dropped = self.pattern.detach(standing.id, departure) as u64;
-        let mut state = self.state.lock();
-        count_sent(&mut state.totals, passed);
-        let State {
-            totals, closing, ..
-        } = &mut *state;
-        totals.dropped = totals.dropped.saturating_add(dropped);
-        totals.drops.departed = totals.drops.departed.saturating_add(dropped);
-        if *closing {
-            self.unsent.fetch_add(dropped, Ordering::Relaxed);
-        }
     }
 
     /// Notes an endpoint; none, and the endpoint is taken down again, when the socket has been

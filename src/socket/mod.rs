@@ -28,6 +28,7 @@ pub(crate) mod router;
 pub(crate) mod send;
 mod standing;
 pub(crate) mod stats;
+mod tending;
 #[cfg(feature = "inproc")]
 mod turned_away;
 pub(crate) mod xpub;

@@ -35,6 +35,7 @@ mod replies;
 mod requests;
 mod restart;
 mod router;
+mod runtimes;
 mod seeing;
 mod senders;
 mod table;
