@@ -79,13 +79,13 @@ impl Inline {
         }
     }
 
-    /// These bytes, if they fit.
+    /// Becomes these bytes, if they fit.
     #[inline]
-    fn of(bytes: &[u8]) -> Option<Self> {
-        let mut inline = Self::new();
-        inline.bytes.get_mut(..bytes.len())?.copy_from_slice(bytes);
-        inline.used = bytes.len();
-        Some(inline)
+    fn fill(&mut self, bytes: &[u8]) {
+        if let Some(room) = self.bytes.get_mut(..bytes.len()) {
+            room.copy_from_slice(bytes);
+            self.used = bytes.len();
+        }
     }
 
     #[inline]
@@ -114,11 +114,40 @@ impl Message {
     /// A message of one frame, copied.
     #[inline]
     pub(crate) fn single(frame: &[u8]) -> Self {
+        Self::small(frame).unwrap_or_else(|| Self {
+            repr: Repr::One(Bytes::copy_from_slice(frame)),
+        })
+    }
+
+    /// A message of one frame that is short enough to lie inside the value.
+    ///
+    /// Made where it is going to stay: a value that is filled first and moved afterwards makes the
+    /// processor wait for its own writes.
+    #[inline]
+    fn small(frame: &[u8]) -> Option<Self> {
+        if frame.len() > INLINE_CAPACITY {
+            return None;
+        }
+        let mut message = Self {
+            repr: Repr::Small(Inline::new()),
+        };
+        if let Repr::Small(inline) = &mut message.repr {
+            inline.fill(frame);
+        }
+        Some(message)
+    }
+
+    /// A message of one frame: the first `length` bytes of `window`.
+    ///
+    /// To copy all of a window takes a few instructions, to copy a length that is only known at run
+    /// time takes a call. What lies behind the frame is never looked at.
+    #[inline]
+    pub(crate) fn small_in(window: &[u8; INLINE_FRAME_MAX], length: usize) -> Self {
         Self {
-            repr: match Inline::of(frame) {
-                Some(inline) => Repr::Small(inline),
-                None => Repr::One(Bytes::copy_from_slice(frame)),
-            },
+            repr: Repr::Small(Inline {
+                used: length.min(INLINE_FRAME_MAX),
+                bytes: *window,
+            }),
         }
     }
 
@@ -196,7 +225,7 @@ impl Message {
     /// The frames with large ones moved out, for an encoder: see [`Parts`].
     pub(crate) fn parts(&self) -> Parts<'_> {
         match &self.repr {
-            Repr::Small(inline) => Parts::Single(inline.bytes()),
+            Repr::Small(inline) => Parts::Small(&inline.bytes, inline.used),
             Repr::Packed(inline) => Parts::Packed(inline.bytes()),
             Repr::One(frame) => Parts::Shared(std::slice::from_ref(frame)),
             Repr::Many(frames) => Parts::Shared(frames),
@@ -229,8 +258,8 @@ impl Message {
 
 /// How a message stores its frames, as an encoder wants to see it.
 pub(crate) enum Parts<'a> {
-    /// One frame of at most 255 bytes.
-    Single(&'a [u8]),
+    /// One frame: so many of these bytes, from the first.
+    Small(&'a [u8; INLINE_FRAME_MAX], usize),
     /// Frames packed one after the other, each behind its length in one byte.
     Packed(&'a [u8]),
     /// Frames that can be shared without a copy.

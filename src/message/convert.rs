@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use bytes::Bytes;
 
-use super::{Inline, Message, Repr};
+use super::{Message, Repr};
 
 /// What can stand for one frame of a message: text, byte slices and arrays, vectors, [`Bytes`].
 ///
@@ -35,11 +35,12 @@ macro_rules! into_frame {
             }
         }
         impl From<$type> for Message {
+            #[inline]
             fn from(frame: $type) -> Self {
-                Self {
-                    repr: match Inline::of(frame.as_frame()) {
-                        Some(inline) => Repr::Small(inline),
-                        None => Repr::One(frame.into_frame()),
+                match Self::small(frame.as_frame()) {
+                    Some(message) => message,
+                    None => Self {
+                        repr: Repr::One(frame.into_frame()),
                     },
                 }
             }

@@ -141,7 +141,7 @@ impl Pipe {
         let take = if state.delivering {
             Take::Empty
         } else {
-            state.take()
+            state.take_to_write()
         };
         let empty = matches!(take, Take::Empty);
         self.hungry.store(empty, Ordering::Release);

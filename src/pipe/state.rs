@@ -21,6 +21,9 @@ pub(super) const BATCH_BYTES: usize = 64 * 1024;
 /// than what it costs to send the bytes.
 const LIGHT: usize = 16 * 1024;
 
+/// Encoded bytes that are sooner copied than written by themselves.
+const SCRAP: usize = 8 * 1024;
+
 #[derive(Debug)]
 pub(super) struct State {
     pub(super) queue: VecDeque<Batch>,
@@ -201,6 +204,22 @@ impl State {
             return Take::Begun(begun);
         }
         self.queue.pop_front().map_or(Take::Empty, Take::Batch)
+    }
+
+    /// As [`take`](Self::take), for a connection: what is left after the oldest batch goes along if it is
+    /// too little for a write of its own.
+    pub(super) fn take_to_write(&mut self) -> Take {
+        let mut take = self.take();
+        if let Take::Batch(batch) = &mut take {
+            let is_scrap = self.queue.len() == 1
+                && self.queue.front().is_some_and(|rest| rest.bytes() < SCRAP);
+            if is_scrap && batch.is_open(usize::MAX) {
+                if let Some(rest) = self.queue.pop_front() {
+                    batch.append(&rest);
+                }
+            }
+        }
+        take
     }
 
     /// The consumer is gone, and what it took counts no more. Returns what it, and the producer,

@@ -173,10 +173,9 @@ impl Batch {
             out.extend_from_slice(envelope);
         }
         match message.parts() {
-            Parts::Single(body) => {
-                frame::put_header(out, 0, body.len());
-                out.extend_from_slice(body);
-                added = added.saturating_add(frame_len(body));
+            Parts::Small(window, length) => {
+                frame::put_short(out, window, length);
+                added = added.saturating_add(length).saturating_add(2);
             }
             // The packed form keeps the length byte in front, just as a short header does.
             Parts::Packed(packed) => {
@@ -303,7 +302,10 @@ impl Batch {
         {
             return None;
         }
-        let message = Message::single(rest.get(..length)?);
+        let message = match rest.first_chunk() {
+            Some(window) => Message::small_in(window, length),
+            None => Message::single(rest.get(..length)?),
+        };
         let whole = length.saturating_add(2);
         self.consumed(whole, whole);
         Some(message)

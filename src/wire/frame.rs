@@ -97,6 +97,18 @@ pub(crate) fn put_header(out: &mut Vec<u8>, flags: u8, length: usize) {
     }
 }
 
+/// Appends a whole frame, the last of its message: the first `length` bytes of `window`.
+///
+/// The whole window is written and the surplus cut off, since a copy of a fixed length costs next
+/// to nothing.
+#[inline]
+pub(crate) fn put_short<const N: usize>(out: &mut Vec<u8>, window: &[u8; N], length: usize) {
+    put_header(out, 0, length);
+    let end = out.len().saturating_add(length);
+    out.extend_from_slice(window);
+    out.truncate(end);
+}
+
 /// The bytes that [`put_header`] appends for a body of `length` bytes.
 #[inline]
 pub(crate) const fn header_len(length: usize) -> usize {
