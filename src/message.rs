@@ -232,6 +232,16 @@ impl Message {
         }
     }
 
+    /// The frames, where they can be moved out one by one.
+    #[inline]
+    pub(crate) fn shared_frames(&mut self) -> Option<&mut [Bytes]> {
+        match &mut self.repr {
+            Repr::Small(_) | Repr::Packed(_) => None,
+            Repr::One(frame) => Some(std::slice::from_mut(frame)),
+            Repr::Many(frames) => Some(frames),
+        }
+    }
+
     /// The frames from `index` on as a message, or `None` when there is none left.
     pub(crate) fn skip_frames(self, index: usize) -> Option<Self> {
         let mut builder = MessageBuilder::new();

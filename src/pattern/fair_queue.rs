@@ -13,7 +13,7 @@ use super::line::Line;
 use super::slots::Slots;
 use crate::message::Message;
 use crate::peer_handle::Peer as Handle;
-use crate::pipe::sync::{Arc, Mutex};
+use crate::pipe::sync::{Arc, AtomicBool, Mutex, Ordering};
 use crate::pipe::wake::{Listener, Signal, Ticket, Token};
 use crate::pipe::{Load, Pipe, Take, Tenure};
 use crate::wire::batch::Batch;
@@ -23,7 +23,12 @@ use crate::wire::batch::Batch;
 pub(crate) struct FairQueue {
     state: Mutex<State>,
     line: Line,
+    /// Whether a reader has [outrun](Self::has_outrun) a sender since anybody asked.
+    outrun: AtomicBool,
 }
+
+/// A batch of fewer bytes than this says that its reader is as fast as the sender.
+const SHORT_BATCH: usize = 8 * 1024;
 
 #[derive(Debug, Default)]
 struct State {
@@ -33,6 +38,8 @@ struct State {
     departed: Departed,
     /// Whether a peer is read to its end before the next one's turn.
     in_sequence: bool,
+    /// Whether a batch that had just been gathered by its sender is read to the end.
+    outran: bool,
 }
 
 #[derive(Debug)]
@@ -49,6 +56,8 @@ struct Peer {
     held: Load,
     /// How few messages are left in the batch when the pipe is told of the others.
     release_at: usize,
+    /// What came with the batch.
+    taken: Load,
     in_round: bool,
     /// Its place among those that have left, once it has.
     departed: Option<Place>,
@@ -84,6 +93,7 @@ impl FairQueue {
             batch: Batch::default(),
             held: Load::default(),
             release_at: 0,
+            taken: Load::default(),
             in_round: false,
             departed: None,
         });
@@ -236,6 +246,9 @@ impl FairQueue {
             match state.next(&self.line, &mut read) {
                 Next::Message(message) => {
                     self.line.served(ticket, !state.round.is_empty());
+                    if std::mem::take(&mut state.outran) {
+                        self.outrun.store(true, Ordering::Relaxed);
+                    }
                     return Poll::Ready(Some(message));
                 }
                 Next::Closed => return Poll::Ready(None),
@@ -245,6 +258,15 @@ impl FairQueue {
                 return Poll::Pending;
             }
         }
+    }
+
+    /// Whether a reader is at the end of a few messages that a sender in this process was just
+    /// gathering. Where that one runs on another thread, it had better be given a moment to gather more:
+    /// to fetch them one by one, and to sleep in between, costs both of them far more than to pass
+    /// them on.
+    #[inline]
+    pub(crate) fn has_outrun(&self) -> bool {
+        self.outrun.load(Ordering::Relaxed) && self.outrun.swap(false, Ordering::Relaxed)
     }
 
     /// Gives up waiting; a wake-up that had come goes to the next in line.
@@ -342,6 +364,7 @@ impl State {
             let message = read(peer.id, &peer.handle, &mut peer.batch);
             // Half a batch is enough to let the producer go on while the rest is read.
             if peer.batch.messages() <= peer.release_at {
+                self.outran |= peer.batch.is_empty() && peer.is_outrun();
                 peer.release();
             }
             if self.round.len() > 1 && !self.in_sequence {
@@ -387,14 +410,20 @@ impl Peer {
         }
     }
 
+    /// Whether the batch was one of a few messages out of many. One message alone may be all there is.
+    fn is_outrun(&self) -> bool {
+        self.taken.messages > 1 && self.taken.bytes < SHORT_BATCH && self.pipe.is_fed()
+    }
+
     fn refill(&mut self) -> Refill {
         self.release();
         let Some(tenure) = self.tenure else {
             return Refill::Over;
         };
-        match self.pipe.take_in(tenure) {
+        match self.pipe.take_in(tenure, std::mem::take(&mut self.batch)) {
             Take::Batch(batch) => {
                 self.held = Load::of(&batch);
+                self.taken = self.held;
                 self.release_at = self.held.messages / 2;
                 self.batch = batch;
                 Refill::Some

@@ -43,9 +43,9 @@ fn receive(queue: &FairQueue) -> Option<Message> {
 }
 
 fn send(robin: &RoundRobin) -> bool {
-    let (mut ticket, message) = (Ticket::default(), Message::from("x"));
+    let (mut ticket, mut message) = (Ticket::default(), Message::from("x"));
     let sent = block_on(poll_fn(|cx| {
-        robin.poll_send(cx, &mut ticket, &[], &message)
+        robin.poll_send(cx, &mut ticket, &[], &mut message)
     }));
     matches!(sent, Sent::To(_))
 }
@@ -182,8 +182,8 @@ fn a_sender_that_gives_up_passes_its_wake_up_on() {
         let pipe = pipe(1);
         let robin = robin_with(&pipe);
         assert!(send(&robin));
-        let (mut ticket, message) = (Ticket::default(), Message::from("x"));
-        assert!(once(|cx| robin.poll_send(cx, &mut ticket, &[], &message)).is_pending());
+        let (mut ticket, mut message) = (Ticket::default(), Message::from("x"));
+        assert!(once(|cx| robin.poll_send(cx, &mut ticket, &[], &mut message)).is_pending());
         let other = Arc::clone(&robin);
         let fickle = thread::spawn(move || other.leave(&mut ticket));
         let consumer = thread::spawn(move || drain_one(&pipe));
@@ -272,7 +272,7 @@ fn orphans_find_the_peer_that_drains_meanwhile() {
         let robin = robin_with(&pipe);
         assert!(send(&robin));
         // The peer leaves the round.
-        assert_eq!(robin.try_send(&[], &Message::from("no")), Sent::Full);
+        assert_eq!(robin.try_send(&[], &mut Message::from("no")), Sent::Full);
         let consumer = Arc::clone(&pipe);
         let consumer = thread::spawn(move || drain_one(&consumer));
         let mut orphan = Batch::default();

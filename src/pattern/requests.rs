@@ -136,7 +136,7 @@ impl Requests {
         &self,
         cx: &mut Context<'_>,
         tickets: &mut Tickets,
-        request: &Message,
+        request: &mut Message,
         lock_step: bool,
     ) -> Poll<Asked> {
         let mut given_up = None;
@@ -150,7 +150,7 @@ impl Requests {
         &self,
         cx: &mut Context<'_>,
         tickets: &mut Tickets,
-        request: &Message,
+        request: &mut Message,
         lock_step: bool,
         given_up: &mut Option<Waker>,
     ) -> Poll<Asked> {
@@ -218,7 +218,7 @@ impl Requests {
         &self,
         cx: &mut Context<'_>,
         tickets: &mut Tickets,
-        request: &Message,
+        request: &mut Message,
         lock_step: bool,
         mut state: MutexGuard<'_, State>,
     ) -> Poll<Asked> {

@@ -105,9 +105,10 @@ impl RoundRobin {
         peer.map_or(0, |peer| peer.feed.into_staged().messages())
     }
 
-    /// Gives the message to the next peer that has room, behind `envelope`.
+    /// Gives the message to the next peer that has room, behind `envelope`. Nothing of use is left of a
+    /// message that has been accepted; any other stays as it is.
     #[inline]
-    pub(crate) fn try_send(&self, envelope: &[u8], message: &Message) -> Sent {
+    pub(crate) fn try_send(&self, envelope: &[u8], message: &mut Message) -> Sent {
         let mut due = Due::default();
         let mut state = self.state.lock();
         state.send(&self.line, envelope, message, &mut due)
@@ -120,7 +121,7 @@ impl RoundRobin {
         cx: &mut Context<'_>,
         ticket: &mut Ticket,
         envelope: &[u8],
-        message: &Message,
+        message: &mut Message,
     ) -> Poll<Sent> {
         let mut due = Due::default();
         let mut state = self.state.lock();
@@ -166,7 +167,7 @@ impl RoundRobin {
     }
 
     /// Fills a promised place. When its peer is gone meanwhile, the message goes to another one.
-    pub(crate) fn send_reserved(&self, place: Reserved, message: &Message) {
+    pub(crate) fn send_reserved(&self, place: Reserved, message: &mut Message) {
         let Some(pipe) = &place.0 else { return };
         // Unlocked before `place` is dropped: giving it back may signal to this pattern.
         let mut due = Due::default();
@@ -177,7 +178,7 @@ impl RoundRobin {
             return;
         }
         let mut orphan = Batch::default();
-        orphan.push(&[], message, 0);
+        orphan.push_all_of(&[], message, 0);
         state.orphans.push_back(orphan);
         state.rehome(&self.line, &mut due);
     }
@@ -311,7 +312,7 @@ impl State {
     }
 
     #[inline]
-    fn send(&mut self, line: &Line, envelope: &[u8], message: &Message, due: &mut Due) -> Sent {
+    fn send(&mut self, line: &Line, envelope: &[u8], message: &mut Message, due: &mut Due) -> Sent {
         if line.is_closed() {
             return Sent::Closed;
         }
@@ -384,8 +385,12 @@ impl State {
 
     fn hand_out(&mut self, due: &mut Due) {
         while let Some(mut orphans) = self.orphans.pop_front() {
-            while let Some(message) = orphans.peek().is_some().then(|| orphans.pop()).flatten() {
-                if self.serve(|feed| feed.push(&[], &message, due)).is_none() {
+            while let Some(mut message) = orphans.peek().is_some().then(|| orphans.pop()).flatten()
+            {
+                if self
+                    .serve(|feed| feed.push(&[], &mut message, due))
+                    .is_none()
+                {
                     let mut rest = Batch::default();
                     rest.push(&[], &message, 0);
                     rest.append(&orphans);

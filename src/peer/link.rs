@@ -29,7 +29,7 @@ use crate::wire::batch::Batch;
 pub(crate) type Names = Namespace<Bound, Arc<Caller>>;
 
 /// Bodies longer than this pass from socket to socket without a copy.
-const SHARE_ABOVE: usize = 256;
+const SHARE_ABOVE: usize = 2048;
 
 /// A socket that is bound to a name.
 #[derive(Clone, Debug)]

@@ -37,9 +37,6 @@ const IDLE: Duration = Duration::from_secs(1);
 /// unread bytes would reset the connection and could destroy what the peer has not read yet.
 const FAREWELL: Duration = Duration::from_secs(1);
 
-/// A buffer that has grown beyond this is not kept for the next batch.
-const RECYCLE_MAX: usize = 256 * 1024;
-
 /// See the [module](self).
 pub(super) struct Traffic {
     read: ReadHalf,
@@ -181,9 +178,8 @@ impl Traffic {
                 if let Some(direct) = &self.direct {
                     direct.wrote();
                 }
-                let buffer = self.transmit.take().and_then(Transmit::into_buffer);
-                if let Some(buffer) = buffer.filter(|buffer| buffer.capacity() <= RECYCLE_MAX) {
-                    self.pipes.outbound.recycle(buffer);
+                if let Some(transmit) = self.transmit.take() {
+                    self.pipes.outbound.recycle(transmit.into_batch());
                 }
                 Ok(true)
             }

@@ -41,7 +41,7 @@ impl State {
             newest.skip();
         }
         // A copy, since what was skipped stays in the buffer.
-        let mut copy = Batch::in_buffer(self.spare.take().unwrap_or_default());
+        let mut copy = Batch::in_buffer(self.buffer(false));
         copy.append(&newest);
         gone = gone.saturating_sub(copy.messages());
         self.used.messages = self.used.messages.saturating_sub(gone);
@@ -50,7 +50,7 @@ impl State {
             .bytes
             .saturating_sub(bytes.saturating_sub(copy.bytes()));
         self.passed.dropped = self.passed.dropped.saturating_add(gone as u64);
-        self.spare = newest.into_buffer();
+        self.recycle(newest);
         self.queue.push_back(copy);
     }
 }
@@ -136,7 +136,7 @@ mod tests {
             let mut feed = feeds.0.lock();
             feed.as_mut()
                 .unwrap()
-                .push(&[], &message(number), &mut Due::default())
+                .push(&[], &mut message(number), &mut Due::default())
                 .unwrap();
             if number == 1 {
                 // This one lies in the pipe when the others are staged.

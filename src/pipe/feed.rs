@@ -38,13 +38,14 @@ impl Feed {
         &self.pipe
     }
 
-    /// Accepts a message behind `envelope`, or leaves everything as it is. A producer that met a
+    /// Accepts a message behind `envelope` and leaves nothing of use in its place, or leaves everything
+    /// as it is. A producer that met a
     /// full pipe is told when half of it has drained.
     #[inline]
     pub(crate) fn push(
         &mut self,
         envelope: &[u8],
-        message: &Message,
+        message: &mut Message,
         due: &mut Due,
     ) -> Result<(), PushError> {
         if self.credit.is_no_room() {
@@ -63,7 +64,7 @@ impl Feed {
 
     /// Fills a place that was reserved with [`reserve`](Self::reserve). The place itself is to be
     /// given back to the pipe once the pattern is unlocked: that may call for a signal to it.
-    pub(crate) fn push_reserved(&mut self, envelope: &[u8], message: &Message, due: &mut Due) {
+    pub(crate) fn push_reserved(&mut self, envelope: &[u8], message: &mut Message, due: &mut Due) {
         self.stage(envelope, message, due);
         self.hand_over(due);
     }
@@ -77,8 +78,10 @@ impl Feed {
     }
 
     #[inline]
-    fn stage(&mut self, envelope: &[u8], message: &Message, due: &mut Due) {
-        let added = self.staged.push(envelope, message, self.pipe.share_above());
+    fn stage(&mut self, envelope: &[u8], message: &mut Message, due: &mut Due) {
+        let added = self
+            .staged
+            .push_all_of(envelope, message, self.pipe.share_above());
         self.credit.bytes = self.credit.bytes.saturating_sub(added);
         if self.pipe.is_hungry() || !self.staged.is_open(super::BATCH_BYTES) {
             self.hand_over(due);
@@ -133,10 +136,10 @@ mod tests {
         let pipe = Pipe::new(Capacity { messages: 1, bytes }, 0);
         let mut feed = Feed::new(Arc::clone(&pipe), Arc::new(Deaf), 0);
         assert!(matches!(pipe.take(), Take::Empty));
-        let message = Message::from("x");
-        feed.push(&[], &message, &mut Due::default()).unwrap();
+        let mut message = Message::from("x");
+        feed.push(&[], &mut message, &mut Due::default()).unwrap();
         assert!(matches!(
-            feed.push(&[], &message, &mut Due::default()),
+            feed.push(&[], &mut message, &mut Due::default()),
             Err(PushError::Full)
         ));
         assert_eq!(pipe.load().messages, 1);

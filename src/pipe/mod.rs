@@ -21,6 +21,7 @@ pub(crate) mod feed;
 pub(crate) mod loom;
 mod produce;
 pub(crate) mod shortcut;
+mod spares;
 mod state;
 pub(crate) mod sync;
 mod terms;
@@ -114,12 +115,14 @@ impl Pipe {
         self.take_from(self.lock_asked(State::is_empty))
     }
 
-    /// As [`take`](Self::take), for a consumer whose tenure may have ended.
-    pub(crate) fn take_in(&self, tenure: Tenure) -> Take {
-        let state = self.lock_asked(State::is_empty);
+    /// As [`take`](Self::take), for a consumer whose tenure may have ended and that gives back what it
+    /// took before.
+    pub(crate) fn take_in(&self, tenure: Tenure, used_up: Batch) -> Take {
+        let mut state = self.lock_asked(State::is_empty);
         if state.tenure != tenure {
             return Take::Closed(CloseReason::Lost);
         }
+        state.recycle(used_up);
         self.take_from(state)
     }
 
@@ -157,6 +160,11 @@ impl Pipe {
         drop(state);
         perform(released);
         Poll::Ready(take)
+    }
+
+    /// Whether a sender of this process gathers messages for it.
+    pub(crate) fn is_fed(&self) -> bool {
+        self.state.lock().fed
     }
 
     pub(crate) fn is_light(&self) -> bool {
@@ -237,18 +245,14 @@ impl Pipe {
         perform(wake);
     }
 
-    /// Offers an emptied buffer for the next batch.
-    pub(crate) fn recycle(&self, buffer: Vec<u8>) {
-        self.state.lock().spare = Some(buffer);
+    /// Offers the buffer of a batch that has been used up for the next one.
+    pub(crate) fn recycle(&self, batch: Batch) {
+        self.state.lock().recycle(batch);
     }
 
     /// Frees what an idle pipe does not need.
     pub(crate) fn release_idle_buffer(&self) {
-        let mut state = self.state.lock();
-        state.spare = None;
-        if state.queue.is_empty() {
-            state.queue.shrink_to_fit();
-        }
+        self.state.lock().release_idle_buffer();
     }
 
     // ---- both -----------------------------------------------------------------------------

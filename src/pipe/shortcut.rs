@@ -42,9 +42,7 @@ impl Pipe {
         };
         state.delivering = false;
         if transmit.is_done() {
-            if let Some(buffer) = transmit.into_buffer() {
-                state.spare = Some(buffer);
-            }
+            state.recycle(transmit.into_batch());
         } else {
             state.begun = Some(transmit);
         }

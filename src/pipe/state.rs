@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::task::{Context, Poll};
 
 use super::shortcut::Shortcut;
+use super::spares;
 use super::sync::Arc;
 use super::wake::{End, Signal, Wake};
 use super::{CloseReason, Load, Passed, PushError, Take, Tenure};
@@ -27,8 +28,8 @@ const SCRAP: usize = 8 * 1024;
 #[derive(Debug)]
 pub(super) struct State {
     pub(super) queue: VecDeque<Batch>,
-    /// A buffer to grow the next batch in.
-    pub(super) spare: Option<Vec<u8>>,
+    /// A small buffer to begin the next batch in; large ones are shared among [all pipes](spares).
+    spare: Option<Vec<u8>>,
     /// Queued, or taken and not released yet.
     pub(super) used: Load,
     /// Places promised to senders that have not filled them yet.
@@ -113,7 +114,7 @@ impl State {
             .back()
             .is_some_and(|batch| batch.is_open(BATCH_BYTES));
         if !open {
-            let buffer = self.spare.take().unwrap_or_default();
+            let buffer = self.buffer(!self.queue.is_empty());
             self.queue.push_back(Batch::in_buffer(buffer));
         }
         let Some(batch) = self.queue.back_mut() else {
@@ -131,13 +132,37 @@ impl State {
 
     /// Moves `staged` into the queue, and leaves an empty batch with a used buffer in its place.
     pub(super) fn enqueue(&mut self, staged: &mut Batch) {
-        let batch = std::mem::replace(
-            staged,
-            Batch::in_buffer(self.spare.take().unwrap_or_default()),
-        );
+        let buffer = self.buffer(staged.bytes() >= spares::SMALLEST);
+        let batch = std::mem::replace(staged, Batch::in_buffer(buffer));
         self.count(Load::of(&batch));
         self.queue.push_back(batch);
         self.conflate();
+    }
+
+    /// A buffer for the next batch: one for a whole burst if it comes in the middle of one.
+    pub(super) fn buffer(&mut self, is_burst: bool) -> Vec<u8> {
+        if is_burst {
+            spares::take()
+        } else {
+            self.spare.take().unwrap_or_default()
+        }
+    }
+
+    /// Keeps the buffer of a batch that has been used up.
+    pub(super) fn recycle(&mut self, batch: Batch) {
+        match batch.into_buffer() {
+            Some(buffer) if buffer.capacity() < spares::SMALLEST => self.spare = Some(buffer),
+            Some(buffer) => spares::give(buffer),
+            None => {}
+        }
+    }
+
+    /// Frees what an idle pipe does not need.
+    pub(super) fn release_idle_buffer(&mut self) {
+        self.spare = None;
+        if self.queue.is_empty() {
+            self.queue.shrink_to_fit();
+        }
     }
 
     /// The consumer's wake-up, when it waits. While a sender delivers, it is told afterwards.

@@ -284,7 +284,7 @@ fn step(
             model.held.clear();
             model.drained();
             prop_assert!(matches!(
-                pipe.take_in(tenure),
+                pipe.take_in(tenure, Batch::default()),
                 Take::Closed(CloseReason::Lost)
             ));
             pipe.release_in(

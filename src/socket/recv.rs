@@ -7,7 +7,7 @@ use std::task::{Context, Poll};
 use futures::Stream;
 
 use super::handle::Handle;
-use super::pace::Pace;
+use super::pace::{self, Pace};
 use crate::error::{RecvError, TryRecvError};
 use crate::message::Message;
 use crate::pattern::fair_queue::{FairQueue, Next};
@@ -54,13 +54,23 @@ impl Inbox {
         }
     }
 
+    /// Pending when the task has to give way to others.
+    #[inline]
+    fn poll_turn(&self, cx: &mut Context<'_>) -> Poll<()> {
+        std::task::ready!(self.pace.poll(cx));
+        if self.queue.has_outrun() {
+            pace::give_way();
+        }
+        Poll::Ready(())
+    }
+
     #[inline]
     fn poll_recv(
         &self,
         cx: &mut Context<'_>,
         ticket: &mut Ticket,
     ) -> Poll<Result<Message, RecvError>> {
-        std::task::ready!(self.pace.poll(cx));
+        std::task::ready!(self.poll_turn(cx));
         // The reader leaves the message here instead of handing it through every layer.
         let mut received = None;
         let next = match &self.interest {
@@ -98,7 +108,7 @@ impl Inbox {
         cx: &mut Context<'_>,
         ticket: &mut Ticket,
     ) -> Poll<Result<(Peer, Message), RecvError>> {
-        std::task::ready!(self.pace.poll(cx));
+        std::task::ready!(self.poll_turn(cx));
         let read = |_, peer: &Peer, batch: &mut Batch| self.pop_from(peer, batch);
         let next = self.queue.poll_next_from(cx, ticket, read);
         next.map(|received| received.ok_or(RecvError::Closed))

@@ -112,10 +112,10 @@ impl ReqSocket {
     /// # }
     /// ```
     pub async fn request(&self, message: impl Into<Message>) -> Result<Message, RequestError> {
-        let message = message.into();
+        let mut message = message.into();
         let mut open = Open::new(self);
         poll_fn(|cx| self.questions.pace.poll(cx)).await;
-        match open.ask(&message, false).await {
+        match open.ask(&mut message, false).await {
             Asked::Number(number) => open.number = Some(number),
             Asked::Reset(_) | Asked::OutOfTurn => return Err(RequestError::OutOfTurn(message)),
             Asked::Closed => return Err(RequestError::Closed(message)),
@@ -141,9 +141,9 @@ impl ReqSocket {
     /// that was sent by `send`, with `relaxed` none such. [`SendError::Closed`]. Both give the
     /// message back.
     pub async fn send(&self, message: impl Into<Message>) -> Result<(), SendError> {
-        let message = message.into();
+        let mut message = message.into();
         let mut open = Open::new(self);
-        match open.ask(&message, true).await {
+        match open.ask(&mut message, true).await {
             Asked::Number(_) => Ok(()),
             Asked::Reset(_) | Asked::OutOfTurn => Err(SendError::OutOfTurn(message)),
             Asked::Closed => Err(SendError::Closed(message)),
@@ -188,7 +188,7 @@ impl<'a> Open<'a> {
 
     /// Waits until the request has been sent. Where another one is given up for it, the connection
     /// of that one is ended first.
-    async fn ask(&mut self, request: &Message, lock_step: bool) -> Asked {
+    async fn ask(&mut self, request: &mut Message, lock_step: bool) -> Asked {
         let law = &self.socket.questions.law;
         loop {
             let tickets = &mut self.tickets;

@@ -22,8 +22,8 @@ pub(super) struct Outbox {
 }
 
 impl Outbox {
-    pub(super) fn try_send(&self, message: Message) -> Result<(), TrySendError> {
-        match self.robin.try_send(&[], &message) {
+    pub(super) fn try_send(&self, mut message: Message) -> Result<(), TrySendError> {
+        match self.robin.try_send(&[], &mut message) {
             Sent::To(_) => Ok(()),
             Sent::Full => Err(TrySendError::Full(message)),
             Sent::Closed => Err(TrySendError::Closed(message)),
@@ -64,8 +64,8 @@ macro_rules! sending_methods {
                 &self,
                 message: impl Into<$crate::Message>,
             ) -> Result<(), $crate::SendError> {
-                let message = message.into();
-                if $crate::socket::send::SendTo::new(&self.outbox, &message).await {
+                let mut message = message.into();
+                if $crate::socket::send::SendTo::new(&self.outbox, &mut message).await {
                     Ok(())
                 } else {
                     Err($crate::SendError::Closed(message))
@@ -110,11 +110,11 @@ pub(super) use sending_methods;
 pub(super) struct SendTo<'a> {
     outbox: &'a Outbox,
     ticket: Ticket,
-    message: &'a Message,
+    message: &'a mut Message,
 }
 
 impl<'a> SendTo<'a> {
-    pub(super) fn new(outbox: &'a Outbox, message: &'a Message) -> Self {
+    pub(super) fn new(outbox: &'a Outbox, message: &'a mut Message) -> Self {
         Self {
             outbox,
             ticket: Ticket::default(),
@@ -181,7 +181,9 @@ impl SendPermit<'_> {
     /// Queues a message in the reserved place. If the peer has left meanwhile, another one gets
     /// it.
     pub fn send(self, message: impl Into<Message>) {
-        self.outbox.robin.send_reserved(self.place, &message.into());
+        self.outbox
+            .robin
+            .send_reserved(self.place, &mut message.into());
     }
 }
 
@@ -223,7 +225,7 @@ impl<M: Into<Message>> Sink<M> for MessageSink {
 
     fn start_send(mut self: Pin<&mut Self>, message: M) -> Result<(), Closed> {
         let place = self.place.take().ok_or(Closed)?;
-        self.outbox.robin.send_reserved(place, &message.into());
+        self.outbox.robin.send_reserved(place, &mut message.into());
         Ok(())
     }
 

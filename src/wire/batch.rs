@@ -202,21 +202,56 @@ impl Batch {
         added
     }
 
+    /// As [`push`](Self::push), for a message that is of no use afterwards: bodies that are kept as they
+    /// are move over, which spares what it takes to count those who share them.
+    #[inline]
+    pub(crate) fn push_all_of(
+        &mut self,
+        envelope: &[u8],
+        message: &mut Message,
+        share_above: usize,
+    ) -> usize {
+        match message.shared_frames() {
+            Some(frames) => self.move_in(envelope, frames, share_above),
+            None => self.push(envelope, message, share_above),
+        }
+    }
+
+    fn move_in(&mut self, envelope: &[u8], frames: &mut [Bytes], share_above: usize) -> usize {
+        let mut added = envelope.len();
+        self.out().extend_from_slice(envelope);
+        let last = frames.len().saturating_sub(1);
+        for (index, body) in frames.iter_mut().enumerate() {
+            let flags = if index == last { 0 } else { MORE };
+            let length = if body.len() > share_above {
+                self.put_large(flags, std::mem::take(body))
+            } else {
+                self.put(flags, body, share_above)
+            };
+            added = added.saturating_add(length);
+        }
+        self.finish_message(added);
+        added
+    }
+
     /// Appends one frame of a message that [`finish_message`](Self::finish_message) will end.
     /// Returns how many bytes the frame takes.
     pub(crate) fn put(&mut self, flags: u8, body: &Bytes, share_above: usize) -> usize {
+        if body.len() > share_above {
+            return self.put_large(flags, body.clone());
+        }
+        frame::put_frame(self.out(), flags, body);
+        frame_len(body)
+    }
+
+    /// As [`put`](Self::put), for a body that is kept as it is.
+    fn put_large(&mut self, flags: u8, body: Bytes) -> usize {
+        let length = frame_len(&body);
         let out = self.out();
         frame::put_header(out, flags, body.len());
-        if body.len() > share_above {
-            let at = out.len();
-            self.large.push_back(Large {
-                at,
-                body: body.clone(),
-            });
-        } else {
-            out.extend_from_slice(body);
-        }
-        frame_len(body)
+        let at = out.len();
+        self.large.push_back(Large { at, body });
+        length
     }
 
     /// Appends whole frames of a message that [`finish_message`](Self::finish_message) will end,
@@ -386,76 +421,4 @@ enum Body<'a> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    fn message() -> impl Strategy<Value = Message> {
-        let size = prop_oneof![0usize..80, Just(255), Just(256), 250usize..5000];
-        let frame = size.prop_map(|size| vec![0xa5u8; size]);
-        prop::collection::vec(frame, 1..5).prop_map(Message::from)
-    }
-
-    proptest! {
-        #[test]
-        fn what_goes_in_comes_out(
-            messages in prop::collection::vec(message(), 0..20),
-            share_above in prop_oneof![Just(0usize), Just(256), Just(usize::MAX)],
-            appended: bool,
-        ) {
-            let mut batch = Batch::default();
-            for message in &messages {
-                batch.push(&[], message, share_above);
-            }
-            if appended {
-                let mut copy = Batch::default();
-                copy.append(&batch);
-                batch = copy;
-            }
-            prop_assert_eq!(batch.messages(), messages.len());
-            for message in &messages {
-                prop_assert_eq!(batch.peek().map(|first| first.body.to_vec()), Some(message.first().to_vec()));
-                prop_assert_eq!(batch.pop(), Some(message.clone()));
-            }
-            prop_assert_eq!((batch.messages(), batch.bytes()), (0, 0));
-            prop_assert!(batch.peek().is_none());
-        }
-
-        #[test]
-        fn a_chunk_from_the_wire_pops_the_same(messages in prop::collection::vec(message(), 1..20)) {
-            let mut batch = Batch::default();
-            for message in &messages {
-                batch.push(&[], message, usize::MAX);
-            }
-            let bytes = Bytes::from(batch.into_buffer().unwrap());
-            let mut chunk = Batch::from_wire(bytes, messages.len());
-            for (index, message) in messages.iter().enumerate() {
-                if index % 3 == 0 {
-                    chunk.skip();
-                } else {
-                    prop_assert_eq!(chunk.pop(), Some(message.clone()));
-                }
-            }
-            prop_assert_eq!((chunk.messages(), chunk.bytes()), (0, 0));
-        }
-    }
-
-    #[test]
-    fn an_envelope_comes_first() {
-        let mut batch = Batch::default();
-        batch.push(&[MORE, 0], &Message::from("hi"), 256);
-        assert_eq!(batch.stored(), [1, 0, 0, 2, b'h', b'i']);
-        assert_eq!(batch.pop(), Some(Message::from(["", "hi"])));
-    }
-
-    #[test]
-    fn a_small_frame_does_not_pin_the_chunk() {
-        let mut encoded = Vec::new();
-        frame::put_frame(&mut encoded, 0, &[1; COPY_MAX]);
-        let chunk = Bytes::from(encoded);
-        let mut batch = Batch::from_wire(chunk.clone(), 1);
-        let message = batch.pop().unwrap();
-        drop(batch);
-        assert!(chunk.is_unique(), "{message:?} still shares the chunk");
-    }
-}
+mod tests;

@@ -96,9 +96,9 @@ impl Transmit {
         self.batch
     }
 
-    /// The buffer of a batch that is done, for the next one.
-    pub(crate) fn into_buffer(self) -> Option<Vec<u8>> {
-        self.batch.into_buffer()
+    /// The batch, for its buffer once all of it has been written.
+    pub(crate) fn into_batch(self) -> Batch {
+        self.batch
     }
 }
 

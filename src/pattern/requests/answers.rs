@@ -199,7 +199,7 @@ impl Requests {
         let Some(exchange) = state.exchanges.get_mut(number) else {
             return Poll::Ready(());
         };
-        let Stage::AskAgain(request) = &exchange.stage else {
+        let Stage::AskAgain(request) = &mut exchange.stage else {
             return Poll::Ready(());
         };
         match self.sender.poll_send(cx, &mut tickets.room, &[], request) {

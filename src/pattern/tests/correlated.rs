@@ -174,8 +174,11 @@ impl World {
             Op::Ask => {
                 let text = format!("question {}", self.asked);
                 let mut tickets = Tickets::default();
-                let message = Message::from(text.as_str());
-                match self.law.poll_ask(&mut cx, &mut tickets, &message, false) {
+                let mut message = Message::from(text.as_str());
+                match self
+                    .law
+                    .poll_ask(&mut cx, &mut tickets, &mut message, false)
+                {
                     Poll::Ready(Asked::Number(number)) => {
                         self.asked += 1;
                         let may_be_lost = false;
@@ -284,8 +287,8 @@ proptest! {
 
 fn ask(law: &Requests, tickets: &mut Tickets) -> Option<Number> {
     let mut cx = Context::from_waker(Waker::noop());
-    let request = Message::from("question");
-    match law.poll_ask(&mut cx, tickets, &request, false) {
+    let mut request = Message::from("question");
+    match law.poll_ask(&mut cx, tickets, &mut request, false) {
         Poll::Ready(Asked::Number(number)) => Some(number),
         _ => None,
     }

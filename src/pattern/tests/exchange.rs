@@ -116,10 +116,10 @@ impl World {
         let mut cx = Context::from_waker(Waker::noop());
         match *op {
             Op::Ask => {
-                let question = Message::from(format!("question {}", self.asked));
+                let mut question = Message::from(format!("question {}", self.asked));
                 let poll = self
                     .law
-                    .poll_ask(&mut cx, &mut self.tickets, &question, false);
+                    .poll_ask(&mut cx, &mut self.tickets, &mut question, false);
                 match poll {
                     Poll::Ready(Asked::Number(number)) => {
                         prop_assert!(self.open.is_none(), "two at once");

@@ -118,7 +118,7 @@ proptest! {
                     }
                 }
                 Op::Send => {
-                    let sent = robin.try_send(&[], &Message::from(text.as_str()));
+                    let sent = robin.try_send(&[], &mut Message::from(text.as_str()));
                     match &mut seat {
                         Some(peer) if peer.queued.len() < CAPACITY => {
                             prop_assert_eq!(sent, Sent::To(peer.id));

@@ -76,7 +76,7 @@ proptest! {
                     prop_assert_eq!(robin.detach(peer.id, peer.pipe.drain()), 0);
                 }
                 Op::Send => {
-                    let sent = robin.try_send(&[], &Message::from(next.to_string()));
+                    let sent = robin.try_send(&[], &mut Message::from(next.to_string()));
                     prop_assert_ne!(&sent, &Sent::Closed);
                     if sent != Sent::Full {
                         accepted.insert(next);
@@ -101,7 +101,7 @@ proptest! {
                 }
                 Op::Fill => {
                     if let Some((place, _)) = places.pop() {
-                        robin.send_reserved(place, &Message::from(next.to_string()));
+                        robin.send_reserved(place, &mut Message::from(next.to_string()));
                         accepted.insert(next);
                         next += 1;
                     }
@@ -127,7 +127,7 @@ proptest! {
         prop_assert_eq!(robin.orphans(), accepted.len() - seen.len());
         prop_assert!(seen.is_subset(&accepted));
         prop_assert_eq!(robin.close(), accepted.len() - seen.len());
-        prop_assert_eq!(robin.try_send(&[], &Message::from("x")), Sent::Closed);
+        prop_assert_eq!(robin.try_send(&[], &mut Message::from("x")), Sent::Closed);
     }
 
     #[test]
@@ -139,7 +139,7 @@ proptest! {
             pipe
         }).collect();
         for _ in 0..messages {
-            robin.try_send(&[], &Message::from("x"));
+            robin.try_send(&[], &mut Message::from("x"));
         }
         let counts: Vec<_> = pipes.iter().map(|pipe| drain(pipe).len()).collect();
         let (least, most) = (counts.iter().min().unwrap(), counts.iter().max().unwrap());
@@ -163,18 +163,18 @@ fn orphans_go_first_and_need_no_sender() {
     robin.attach(PeerId(1), Arc::clone(&pipe));
     for text in ["a", "b"] {
         assert_eq!(
-            robin.try_send(&[], &Message::from(text)),
+            robin.try_send(&[], &mut Message::from(text)),
             Sent::To(PeerId(1))
         );
     }
-    assert_eq!(robin.try_send(&[], &Message::from("c")), Sent::Full);
+    assert_eq!(robin.try_send(&[], &mut Message::from("c")), Sent::Full);
     let mut unwritten = Batch::default();
     unwritten.push(&[], &Message::from("orphan"), 256);
     robin.detach(PeerId(2), vec![unwritten]);
     assert_eq!(robin.orphans(), 1);
     assert_eq!(drain(&pipe), ["a", "b", "orphan"].map(Message::from));
     assert_eq!(robin.orphans(), 0);
-    robin.try_send(&[], &Message::from("c"));
+    robin.try_send(&[], &mut Message::from("c"));
     pipe.settle();
     let left: Vec<_> = pipe.drain().into_iter().flat_map(contents).collect();
     assert_eq!(left, [Message::from("c")]);
@@ -193,14 +193,14 @@ fn a_place_that_is_filled_and_free_at_once_goes_to_a_message_without_a_peer() {
         panic!("no place");
     };
     robin.attach(PeerId(2), Arc::clone(&gone));
-    let sent = robin.try_send(&[], &Message::from("orphan"));
+    let sent = robin.try_send(&[], &mut Message::from("orphan"));
     assert_eq!(sent, Sent::To(PeerId(2)));
     gone.close(CloseReason::Lost);
     robin.detach(PeerId(2), gone.drain());
     assert_eq!(robin.orphans(), 1);
     // The pipe has room as soon as the place is filled, and says so to a pattern that must not be
     // locked then.
-    robin.send_reserved(place, &Message::from("reserved"));
+    robin.send_reserved(place, &mut Message::from("reserved"));
     assert_eq!(robin.orphans(), 0);
 }
 
@@ -236,6 +236,6 @@ fn a_session_is_woken_when_the_round_is_unlocked() {
         pipe.poll_take(&mut Context::from_waker(&waker))
             .is_pending()
     );
-    robin.try_send(&[], &Message::from("a"));
+    robin.try_send(&[], &mut Message::from("a"));
     assert_eq!(unlocked.try_recv(), Ok(true));
 }
