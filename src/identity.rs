@@ -1,5 +1,6 @@
 //! [`Identity`]: the name by which a ROUTER addresses a peer.
 
+use std::borrow::Borrow;
 use std::fmt;
 
 use bytes::Bytes;
@@ -91,6 +92,13 @@ impl Identity {
 
 impl AsRef<[u8]> for Identity {
     fn as_ref(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+/// So that a map with identities for keys can be asked by their bytes.
+impl Borrow<[u8]> for Identity {
+    fn borrow(&self) -> &[u8] {
         &self.0
     }
 }

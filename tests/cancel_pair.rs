@@ -7,7 +7,7 @@
 mod dropping;
 
 use dropping::{POLLS, TRANSPORTS, drop_after, within};
-use wirelark::{AnySocket, Context, Endpoint, PairSocket, Proxy, SocketType};
+use wirelark::{AnySocket, Context, Endpoint, Message, PairSocket, Proxy, SocketType};
 
 fn cases() -> impl Iterator<Item = (&'static str, usize)> {
     let transports = TRANSPORTS.into_iter();
@@ -99,39 +99,69 @@ async fn recv_loses_nothing() {
 
 #[tokio::test]
 async fn a_proxy_loses_nothing() {
-    for (transport, polls) in cases() {
-        let context = Context::new();
-        let build = |socket_type| AnySocket::builder(socket_type).context(&context);
-        let frontend = build(SocketType::Pull).recv_hwm(1).build().unwrap();
-        let backend = build(SocketType::Push).send_hwm(1).build().unwrap();
-        let push = build(SocketType::Push).send_hwm(1).build().unwrap();
-        let pull = build(SocketType::Pull).recv_hwm(1).build().unwrap();
-        push.connect(frontend.bind(transport).await.unwrap())
-            .unwrap();
-        let rear = transport.replace("here", "there");
-        pull.connect(backend.bind(rear.as_str()).await.unwrap())
-            .unwrap();
-        let sender = tokio::spawn(async move {
-            for number in 0..20 {
-                push.send(number.to_string()).await.unwrap();
-            }
-            push
-        });
-        let mut proxy = Proxy::new(&frontend, &backend);
-        let mut texts = Vec::new();
-        for _ in 0..20 {
-            assert!(drop_after(polls, proxy.run()).await.is_none());
-            if let Ok(message) = pull.try_recv() {
-                texts.push(message.text().into_owned());
-            }
+    use SocketType::{Dealer, Pull, Push, Router, XPub, XSub};
+    for chain in [
+        [Push, Pull, Push, Pull],
+        [Dealer, Router, Dealer, Dealer],
+        [XPub, XSub, XPub, XSub],
+    ] {
+        for (transport, polls) in cases() {
+            proxy_loses_nothing(chain, transport, polls).await;
         }
-        let running = tokio::spawn(async move { proxy.run().await });
-        while texts.len() < 20 {
-            texts.push(within(pull.recv()).await.unwrap().text().into_owned());
-        }
-        let expected: Vec<String> = (0..20).map(|number| number.to_string()).collect();
-        assert_eq!(texts, expected, "{transport}, {polls}");
-        within(sender).await.unwrap();
-        running.abort();
     }
+}
+
+/// Who sends, the two of the proxy, and who receives: all with small queues.
+async fn proxy_loses_nothing(chain: [SocketType; 4], transport: &str, polls: usize) {
+    use SocketType::{Dealer, Push, XPub};
+    let context = Context::new();
+    let [sender, frontend, backend, receiver] = chain.map(|socket_type| {
+        let builder = AnySocket::builder(socket_type).context(&context);
+        let builder = match socket_type {
+            Push | Dealer => builder.send_hwm(1),
+            XPub => builder.send_hwm(1).no_drop(true),
+            _ => builder,
+        };
+        let builder = match socket_type {
+            Push | XPub => builder,
+            _ => builder.recv_hwm(1),
+        };
+        builder.build().unwrap()
+    });
+    let front = frontend.bind(transport).await.unwrap();
+    sender.connect(front).unwrap();
+    let rear = transport.replace("here", "there");
+    let rear = backend.bind(rear.as_str()).await.unwrap();
+    receiver.connect(rear).unwrap();
+    for (publisher, subscriber) in [(&sender, &frontend), (&backend, &receiver)] {
+        if let AnySocket::XPub(publisher) = publisher {
+            subscriber.subscribe("").unwrap();
+            within(publisher.wait_for_subscribers("", 1)).await.unwrap();
+        }
+    }
+    let sending = tokio::spawn(async move {
+        for number in 0..20 {
+            sender.send(number.to_string()).await.unwrap();
+        }
+        sender
+    });
+    let text = |message: Message| {
+        let last = message.frames().last().unwrap();
+        String::from_utf8(last.to_vec()).unwrap()
+    };
+    let mut proxy = Proxy::new(&frontend, &backend);
+    let mut texts = Vec::new();
+    for _ in 0..20 {
+        assert!(drop_after(polls, proxy.run()).await.is_none());
+        assert!(proxy.take_held().is_empty());
+        texts.extend(receiver.try_recv().map(text));
+    }
+    let running = tokio::spawn(async move { proxy.run().await });
+    while texts.len() < 20 {
+        texts.push(text(within(receiver.recv()).await.unwrap()));
+    }
+    let expected: Vec<String> = (0..20).map(|number| number.to_string()).collect();
+    assert_eq!(texts, expected, "{chain:?}, {transport}, {polls}");
+    within(sending).await.unwrap();
+    running.abort();
 }

@@ -8,6 +8,7 @@ use bytes::Bytes;
 
 use super::PeerId;
 use super::notices::{Asked, Notice, Notices};
+use super::relay::Turn;
 use super::subscribers::{Added, Member, Removed, Subscribers};
 use crate::fault::ProtocolError;
 use crate::message::Message;
@@ -23,6 +24,9 @@ use crate::wire::subscription::{Subscription, TOPIC_MAX, take_subscriptions};
 /// Sharing costs a reference count and one more slice in the write of every subscriber, which a
 /// copy of this size outweighs.
 const SHARE_ABOVE: usize = 1024;
+
+/// Copies of relayed messages after which a publisher gives way to others.
+const TURN_COPIES: usize = 1_024;
 
 /// What a publisher does otherwise than a plain PUB.
 #[derive(Clone, Debug, Default)]
@@ -82,6 +86,14 @@ pub(crate) enum To {
     One(Member),
 }
 
+/// Where a message went.
+#[derive(Clone, Copy, Debug, Default)]
+struct Spread {
+    copies: usize,
+    /// Whether somebody has no room for another one.
+    filled: bool,
+}
+
 /// What became of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Sent {
@@ -133,43 +145,81 @@ impl Audience {
 
     /// Encodes the message once and appends it to each pipe that it is for.
     pub(super) fn send(&mut self, to: To, message: &Message, due: &mut Due) -> Sent {
+        let encode = |scratch: &mut Batch| {
+            scratch.push(&[], message, SHARE_ABOVE);
+        };
+        match self.distribute(to, message.first(), due, encode) {
+            Ok(_) => Sent::Done,
+            Err(sent) => sent,
+        }
+    }
+
+    /// Sends messages as they stand to everybody that they are for, until one cannot be sent. Gives way
+    /// before it would drop anything for a subscriber whom it has filled by itself.
+    pub(super) fn relay(&mut self, turn: &mut Turn<'_>, due: &mut Due) -> Sent {
+        let mut copies = 0;
+        while let Some(message) = turn.next() {
+            let encode = |scratch: &mut Batch| {
+                scratch.append_encoded(&message, SHARE_ABOVE);
+            };
+            match self.distribute(To::Everybody, message.first(), due, encode) {
+                Ok(spread) => {
+                    turn.moved(&message);
+                    copies += spread.copies;
+                    if spread.filled || copies >= TURN_COPIES {
+                        turn.give_way();
+                    }
+                }
+                Err(sent) => return sent,
+            }
+        }
+        Sent::Done
+    }
+
+    /// Has one message encoded and appends it to each pipe that it is for. Errors: why it was not.
+    #[inline]
+    fn distribute(
+        &mut self,
+        to: To,
+        topic: &[u8],
+        due: &mut Due,
+        encode: impl FnOnce(&mut Batch),
+    ) -> Result<Spread, Sent> {
+        let mut spread = Spread::default();
         if self.closed {
-            return Sent::Closed;
+            return Err(Sent::Closed);
         }
         match to {
             To::Everybody => {
-                let found = self
-                    .subscribers
-                    .find_matching(message.first(), self.policy.invert);
+                let found = self.subscribers.find_matching(topic, self.policy.invert);
                 if found == 0 {
-                    return Sent::Done;
+                    return Ok(spread);
                 }
             }
-            To::One(member) if !self.subscribers.has(member) => return Sent::Gone,
+            To::One(member) if !self.subscribers.has(member) => return Err(Sent::Gone),
             To::One(member) => {
-                let topic = message.first();
-                let invert = self.policy.invert;
-                if !self.subscribers.find_one(member, topic, invert) {
-                    return Sent::Unwanted;
+                if !self.subscribers.find_one(member, topic, self.policy.invert) {
+                    return Err(Sent::Unwanted);
                 }
             }
         }
         if self.policy.no_drop || matches!(to, To::One(_)) {
             let mut rooms = self.subscribers.matching().map(|pipe| pipe.check_room());
             if rooms.any(|room| matches!(room, Err(PushError::Full))) {
-                return Sent::Full;
+                return Err(Sent::Full);
             }
         }
         self.scratch.clear();
-        self.scratch.push(&[], message, SHARE_ABOVE);
+        encode(&mut self.scratch);
         for pipe in self.subscribers.matching() {
             // Full or closing: the pipe has counted the loss.
-            if let Ok(wake) = pipe.push_encoded(&self.scratch) {
-                due.add(wake);
+            if let Ok(room) = pipe.push_encoded(&self.scratch, due) {
+                spread.copies += 1;
+                spread.filled |= !room;
             }
         }
         self.scratch.release_large();
-        Sent::Done
+        Ok(spread)
     }
 
     /// Forgets a peer, or some of its subscriptions; `true` when nothing is left of it.

@@ -4,6 +4,8 @@
 //! queued leaves the round until its pipe signals; a peer that is gone stays in it until what it
 //! sent has been read, or until it has to make room for what others left ([`Departed`]).
 
+mod relay;
+
 use std::collections::VecDeque;
 use std::task::{Context, Poll};
 
@@ -17,6 +19,8 @@ use crate::pipe::sync::{Arc, AtomicBool, Mutex, Ordering};
 use crate::pipe::wake::{Listener, Signal, Ticket, Token};
 use crate::pipe::{Load, Pipe, Take, Tenure};
 use crate::wire::batch::Batch;
+
+pub(crate) use relay::{Passed, Rest};
 
 /// See the [module](self).
 #[derive(Debug, Default)]
@@ -334,47 +338,62 @@ impl State {
             return Next::Closed;
         }
         self.collect(line);
-        while let Some(&token) = self.round.front() {
+        while let Some(token) = self.front() {
             let Some(peer) = self.peers.get_mut(token) else {
-                self.round.pop_front();
                 continue;
             };
-            if peer.batch.is_empty() {
-                match peer.refill() {
-                    Refill::Some => {
-                        if let Some(place) = peer.departed {
-                            self.departed.set(place, peer.rest());
-                        }
-                    }
-                    Refill::None => {
-                        peer.in_round = false;
-                        self.round.pop_front();
-                        continue;
-                    }
-                    Refill::Over => {
-                        self.round.pop_front();
-                        if let Some(place) = peer.departed {
-                            self.departed.remove(place);
-                        }
-                        self.peers.remove(token);
-                        continue;
-                    }
-                }
-            }
             let message = read(peer.id, &peer.handle, &mut peer.batch);
-            // Half a batch is enough to let the producer go on while the rest is read.
-            if peer.batch.messages() <= peer.release_at {
-                self.outran |= peer.batch.is_empty() && peer.is_outrun();
-                peer.release();
-            }
-            if self.round.len() > 1 && !self.in_sequence {
-                self.round.rotate_left(1);
-            }
+            self.outran |= peer.has_read();
+            self.end_turn();
             if let Some(message) = message {
                 return Next::Message(message);
             }
         }
         Next::Empty
+    }
+
+    /// The peer whose turn it is, with something in its batch.
+    #[inline]
+    fn front(&mut self) -> Option<Token> {
+        while let Some(&token) = self.round.front() {
+            let peer = self.peers.get(token);
+            if peer.is_some_and(|peer| !peer.batch.is_empty()) || self.refill_front(token) {
+                return Some(token);
+            }
+        }
+        None
+    }
+
+    /// Looks for more in the pipe of the first in the round, who leaves the round if there is nothing.
+    fn refill_front(&mut self, token: Token) -> bool {
+        let Some(peer) = self.peers.get_mut(token) else {
+            self.round.pop_front();
+            return false;
+        };
+        match peer.refill() {
+            Refill::Some => {
+                if let Some(place) = peer.departed {
+                    self.departed.set(place, peer.rest());
+                }
+                return true;
+            }
+            Refill::None => peer.in_round = false,
+            Refill::Over => {
+                if let Some(place) = peer.departed {
+                    self.departed.remove(place);
+                }
+                self.peers.remove(token);
+            }
+        }
+        self.round.pop_front();
+        false
+    }
+
+    #[inline]
+    fn end_turn(&mut self) {
+        if self.round.len() > 1 && !self.in_sequence {
+            self.round.rotate_left(1);
+        }
     }
 }
 
@@ -431,6 +450,18 @@ impl Peer {
             Take::Empty | Take::Begun(_) => Refill::None,
             Take::Closed(_) => Refill::Over,
         }
+    }
+
+    /// Something has been read. Half a batch is enough to let the producer go on while the rest is
+    /// read. Returns whether the producer has been outrun.
+    #[inline]
+    fn has_read(&mut self) -> bool {
+        if self.batch.messages() > self.release_at {
+            return false;
+        }
+        let is_outrun = self.batch.is_empty() && self.is_outrun();
+        self.release();
+        is_outrun
     }
 
     fn release(&mut self) {

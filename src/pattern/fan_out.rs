@@ -11,8 +11,10 @@ use std::task::{Context, Poll};
 
 use super::PeerId;
 use super::audience::{Audience, Denied, Policy, Sent, To};
+use super::fair_queue::Passed;
 use super::line::Line;
 use super::notices::{Relief, Shown};
+use super::relay::Turn;
 use super::subscribers::Member;
 use crate::fault::PeerFault;
 use crate::message::Message;
@@ -159,6 +161,35 @@ impl FanOut {
         drop(state);
         self.leave_sending(ticket);
         Poll::Ready(sent)
+    }
+
+    /// Sends messages as they stand, waiting with `ticket` while somebody has no room for the first of
+    /// them.
+    pub(crate) fn poll_relay(
+        &self,
+        cx: &Context<'_>,
+        ticket: &mut Ticket,
+        turn: &mut Turn<'_>,
+        due: &mut Due,
+    ) -> Passed {
+        let mut state = self.state.lock();
+        loop {
+            let sent = state.relay(turn, due);
+            if !turn.is_untouched() {
+                return Passed::On(turn.gone());
+            }
+            match sent {
+                Sent::Closed => return Passed::Closed,
+                Sent::Full if self.senders.wait(cx, ticket) => return Passed::Blocked,
+                Sent::Full => {}
+                _ => return Passed::On(turn.gone()),
+            }
+        }
+    }
+
+    /// As [`poll_relay`](Self::poll_relay), without waiting.
+    pub(crate) fn relay_now(&self, turn: &mut Turn<'_>, due: &mut Due) {
+        self.state.lock().relay(turn, due);
     }
 
     pub(crate) fn leave_sending(&self, ticket: &mut Ticket) {

@@ -190,9 +190,7 @@ impl State {
         self.scratch.push(&[], message, SHARE_ABOVE);
         for (_, pipe) in &self.publishers {
             // Full or closing: the pipe has counted the loss.
-            if let Ok(wake) = pipe.push_encoded(&self.scratch) {
-                due.add(wake);
-            }
+            let _ = pipe.push_encoded(&self.scratch, due);
         }
         self.scratch.release_large();
     }

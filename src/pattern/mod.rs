@@ -17,6 +17,8 @@
 //! | ROUTER | the peer that is named | [`fair_queue`], with the name of the peer ([`routes`]) |
 //! | PAIR | its one peer | its one peer ([`pair`]) |
 //!
+//! A proxy has a [`relay`] move messages from a law that receives to one that sends.
+//!
 //! Lock order: the pattern's state, then its line, or one pipe. Nothing is called under a line's
 //! lock, and a pipe's signals arrive with no pipe locked.
 
@@ -33,6 +35,7 @@ mod loom;
 pub(crate) mod notices;
 mod outlet;
 pub(crate) mod pair;
+pub(crate) mod relay;
 pub(crate) mod replies;
 pub(crate) mod requests;
 pub(crate) mod round_robin;

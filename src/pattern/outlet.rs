@@ -8,8 +8,9 @@ use std::task::{Context, Poll};
 use super::line::Line;
 use crate::message::Message;
 use crate::pipe::sync::{Arc, Mutex};
-use crate::pipe::wake::{Listener, Signal, Ticket, Token};
+use crate::pipe::wake::{Due, Listener, Signal, Ticket, Token};
 use crate::pipe::{Pipe, PushError};
+use crate::wire::batch::Encoded;
 
 /// See the [module](self).
 #[derive(Debug)]
@@ -46,6 +47,17 @@ impl Outlet {
     #[inline]
     pub(super) fn push(&self, message: &Message) -> Result<(), PushError> {
         let pushed = self.pipe.push(&[], message);
+        if pushed.is_err() {
+            self.forget_news();
+        }
+        pushed
+    }
+
+    /// As [`push`](Self::push), for a message as it stands. What this calls for is added to `due`. Returns
+    /// whether there is still room.
+    #[inline]
+    pub(super) fn relay(&self, message: &Encoded<'_>, due: &mut Due) -> Result<bool, PushError> {
+        let pushed = self.pipe.relay(message, due);
         if pushed.is_err() {
             self.forget_news();
         }

@@ -7,7 +7,9 @@ use std::collections::VecDeque;
 use std::task::{Context, Poll};
 
 use super::PeerId;
+use super::fair_queue::Passed;
 use super::line::Line;
+use super::relay::Turn;
 use super::slots::Slots;
 use crate::message::Message;
 use crate::pipe::feed::Feed;
@@ -134,6 +136,39 @@ impl RoundRobin {
             if self.line.wait(cx, ticket) {
                 return Poll::Pending;
             }
+        }
+    }
+
+    /// Gives messages as they stand to the next peers that have room, waiting in line with `ticket`
+    /// while there is none for the first of them.
+    pub(crate) fn poll_relay(
+        &self,
+        cx: &Context<'_>,
+        ticket: &mut Ticket,
+        turn: &mut Turn<'_>,
+        due: &mut Due,
+    ) -> Passed {
+        let mut state = self.state.lock();
+        loop {
+            if self.line.is_closed() {
+                return Passed::Closed;
+            }
+            let blocked = state.relay(&self.line, turn, due);
+            if !blocked || !turn.is_untouched() {
+                self.line.served(ticket, !state.round.is_empty());
+                return Passed::On(turn.gone());
+            }
+            if self.line.wait(cx, ticket) {
+                return Passed::Blocked;
+            }
+        }
+    }
+
+    /// As [`poll_relay`](Self::poll_relay), without waiting.
+    pub(crate) fn relay_now(&self, turn: &mut Turn<'_>, due: &mut Due) {
+        let mut state = self.state.lock();
+        if !self.line.is_closed() {
+            state.relay(&self.line, turn, due);
         }
     }
 
@@ -321,6 +356,28 @@ impl State {
             Some(id) => Sent::To(id),
             None => Sent::Full,
         }
+    }
+
+    /// Hands messages out as they stand; `true` when some are left because nobody has room. A peer that is
+    /// alone in the round gets them by the run.
+    fn relay(&mut self, line: &Line, turn: &mut Turn<'_>, due: &mut Due) -> bool {
+        self.collect(line, due);
+        while turn.has_next() {
+            let is_alone = self.round.len() == 1;
+            let served = self.serve(|feed| {
+                let room = feed.room(due)?;
+                let most = if is_alone { room.messages } else { 1 };
+                if let Some(run) = turn.next_run(most, room.bytes) {
+                    feed.relay(&run, due);
+                    turn.moved(&run);
+                }
+                Ok(())
+            });
+            if served.is_none() {
+                return true;
+            }
+        }
+        false
     }
 
     /// Offers the pipes of the round, in turn, until one accepts.

@@ -15,15 +15,16 @@ use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
 use std::task::{Context, Poll};
 
-use super::fair_queue::{FairQueue, Next};
+use super::fair_queue::{FairQueue, Next, Passed};
 use super::outlet::Outlet;
+use super::relay::{Entrance, Turn};
 use super::{Departure, Dropped, NameTaken, Pattern, PeerId};
 use crate::identity::Identity;
 use crate::message::Message;
 use crate::options::Options;
 use crate::peer_handle::Peer;
 use crate::pipe::sync::{Arc, AtomicBool, AtomicUsize, Mutex, Ordering};
-use crate::pipe::wake::Ticket;
+use crate::pipe::wake::{Due, Ticket};
 use crate::pipe::{Pipe, PushError};
 use crate::wire::batch::Batch;
 
@@ -103,7 +104,7 @@ impl Routes {
     /// Gives the message to the peer of this name.
     #[inline]
     pub(crate) fn try_send(&self, to: &Identity, message: &Message) -> Sent {
-        match self.find(to) {
+        match self.find(to.as_ref()) {
             Ok(outlet) => outlet.push(message).into(),
             Err(sent) => sent,
         }
@@ -136,7 +137,7 @@ impl Routes {
         message: &Message,
     ) -> Poll<Sent> {
         loop {
-            let outlet = match self.find(to) {
+            let outlet = match self.find(to.as_ref()) {
                 Ok(outlet) => outlet,
                 Err(sent) => {
                     place.leave();
@@ -156,7 +157,39 @@ impl Routes {
         }
     }
 
-    fn find(&self, to: &Identity) -> Result<Arc<Outlet>, Sent> {
+    /// Gives messages as they stand to the peers that their first frames name; what names nobody, or
+    /// somebody who has no room, is dropped.
+    pub(crate) fn relay(&self, turn: &mut Turn<'_>, due: &mut Due) -> Passed {
+        while let Some(message) = turn.next() {
+            let Some((name, body)) = message.open() else {
+                turn.dropped(&message);
+                continue;
+            };
+            let sent = match self.find(name).map(|outlet| outlet.relay(&body, due)) {
+                Ok(pushed) => {
+                    // Who has just been filled is given time before anything is dropped for him.
+                    if matches!(pushed, Ok(false)) {
+                        turn.give_way();
+                    }
+                    pushed.map(drop).into()
+                }
+                Err(sent) => sent,
+            };
+            match sent {
+                Sent::ToPeer => turn.moved(&message),
+                Sent::Closed if turn.is_untouched() => return Passed::Closed,
+                Sent::Closed => break,
+                Sent::Full | Sent::Unroutable if self.drops_unroutable() => {
+                    self.drop_for(name);
+                    turn.moved(&message);
+                }
+                Sent::Full | Sent::Unroutable => turn.dropped(&message),
+            }
+        }
+        Passed::On(turn.gone())
+    }
+
+    fn find(&self, to: &[u8]) -> Result<Arc<Outlet>, Sent> {
         let state = self.state.lock();
         match state.outlets.get(to) {
             Some(holder) => Ok(Arc::clone(&holder.outlet)),
@@ -166,7 +199,7 @@ impl Routes {
     }
 
     /// A message that nobody gets, or that a full peer does not get.
-    pub(crate) fn drop_for(&self, to: &Identity) {
+    pub(crate) fn drop_for(&self, to: &[u8]) {
         match self.find(to) {
             Ok(outlet) => outlet.count_dropped(),
             Err(_) => {
@@ -203,6 +236,15 @@ impl Routes {
         ticket: &mut Ticket,
     ) -> Poll<Option<(Peer, Message)>> {
         self.inbox.poll_next_from(cx, ticket, read_from)
+    }
+
+    /// Where messages can be taken as they stand, behind the names of their peers.
+    pub(crate) fn entrance(&self) -> Entrance<'_> {
+        Entrance {
+            queue: &self.inbox,
+            interest: None,
+            named: true,
+        }
     }
 
     /// Gives up waiting for a message.

@@ -11,7 +11,7 @@ use super::sync::Arc;
 use super::wake::{Due, Listener, Token};
 use super::{Load, Pipe, PushError};
 use crate::message::Message;
-use crate::wire::batch::Batch;
+use crate::wire::batch::{Batch, Encoded};
 
 /// See the [module](self).
 #[derive(Debug)]
@@ -57,6 +57,27 @@ impl Feed {
         Ok(())
     }
 
+    /// What may be [relayed](Self::relay) now, up to the end of the batch that is staged. Errors as
+    /// [`push`](Self::push).
+    pub(crate) fn room(&mut self, due: &mut Due) -> Result<Load, PushError> {
+        if self.credit.is_no_room() {
+            self.credit = self.pipe.accept(&mut self.staged, due)?;
+        }
+        let left = super::BATCH_BYTES.saturating_sub(self.staged.bytes());
+        Ok(Load {
+            messages: self.credit.messages,
+            bytes: self.credit.bytes.min(left),
+        })
+    }
+
+    /// Accepts messages as they stand, for which there is [room](Self::room).
+    pub(crate) fn relay(&mut self, encoded: &Encoded<'_>, due: &mut Due) {
+        self.credit.messages = self.credit.messages.saturating_sub(encoded.messages());
+        let share_above = self.pipe.share_above();
+        let added = self.staged.append_encoded(encoded, share_above);
+        self.has_staged(added, due);
+    }
+
     /// Something has become of the pipe: it is asked before it is given more.
     pub(crate) fn distrust(&mut self) {
         self.credit = Load::default();
@@ -82,6 +103,12 @@ impl Feed {
         let added = self
             .staged
             .push_all_of(envelope, message, self.pipe.share_above());
+        self.has_staged(added, due);
+    }
+
+    /// More bytes are staged: they go on if the consumer waits, or a batch is full.
+    #[inline]
+    fn has_staged(&mut self, added: usize, due: &mut Due) {
         self.credit.bytes = self.credit.bytes.saturating_sub(added);
         if self.pipe.is_hungry() || !self.staged.is_open(super::BATCH_BYTES) {
             self.hand_over(due);

@@ -6,7 +6,7 @@ use super::sync::{Arc, Ordering};
 use super::wake::{Due, Listener, Token, Wake};
 use super::{CloseReason, Load, Pipe, PushError, perform};
 use crate::message::Message;
-use crate::wire::batch::Batch;
+use crate::wire::batch::{Batch, Encoded};
 
 /// A chunk from a connection that is shorter than this is copied, so that a few queued bytes never
 /// pin a read buffer.
@@ -33,6 +33,28 @@ impl Pipe {
         drop(state);
         perform(wake);
         Ok(())
+    }
+
+    /// Appends messages as they stand, or leaves the pipe as it is. What this calls for is added to
+    /// `due`. Returns whether there is still room.
+    pub(crate) fn relay(
+        self: &Arc<Self>,
+        encoded: &Encoded<'_>,
+        due: &mut Due,
+    ) -> Result<bool, PushError> {
+        let mut state = self.state.lock();
+        state.check_room()?;
+        let deliver = state.may_deliver();
+        state.append_untold(|batch| {
+            batch.append_encoded(encoded, self.share_above);
+        });
+        due.add(if deliver {
+            state.delivering = true;
+            Some(Wake::Connection(Arc::clone(self)))
+        } else {
+            state.tell_consumer()
+        });
+        Ok(!state.room().is_no_room())
     }
 
     /// The producing end belongs to `listener`, which hears when a full pipe has drained, and of its
@@ -104,14 +126,15 @@ impl Pipe {
     }
 
     /// Appends copies of already encoded messages; their large bodies are shared. A full pipe
-    /// counts them as dropped. The wake-up is for the caller to perform.
-    pub(crate) fn push_encoded(&self, encoded: &Batch) -> Result<Option<Wake>, PushError> {
+    /// counts them as dropped. What this calls for is added to `due`. Returns whether there is still room.
+    pub(crate) fn push_encoded(&self, encoded: &Batch, due: &mut Due) -> Result<bool, PushError> {
         let mut state = self.state.lock();
         if let Err(error) = state.check_room() {
             state.passed.dropped = state.passed.dropped.saturating_add(1);
             return Err(error);
         }
-        Ok(state.append(|batch| batch.append(encoded)))
+        due.add(state.append(|batch| batch.append(encoded)));
+        Ok(!state.room().is_no_room())
     }
 
     /// Lets `put` append commands regardless of any bound: control traffic is never held back by

@@ -1,6 +1,7 @@
 //! [`AnySocket`]: a socket whose type is chosen at run time.
 
 mod options;
+mod relay;
 mod verbs;
 
 use super::builder::SocketBuilder;

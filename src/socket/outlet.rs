@@ -79,6 +79,10 @@ macro_rules! publishing_methods {
                 self.outlet.fan_out.topics()
             }
 
+            pub(super) fn exit(&self) -> $crate::pattern::relay::Exit<'_> {
+                $crate::pattern::relay::Exit::FanOut(&self.outlet.fan_out)
+            }
+
             /// The socket as a [`Sink`](futures::Sink).
             pub fn sink(&self) -> $crate::PublishSink {
                 $crate::PublishSink::new(&self.handle, &self.outlet)

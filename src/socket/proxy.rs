@@ -5,21 +5,14 @@
 //! side that stalls holds up nobody but those who send to it.
 
 mod control;
-
-use tokio::task::yield_now;
+mod direction;
 
 use super::any::AnySocket;
-use crate::error::{AnyRecvError, AnySendError, ProxyError};
+use crate::error::ProxyError;
 use crate::message::Message;
 use crate::socket_type::SocketType;
-use control::{Counters, State};
 pub use control::{ProxyControl, ProxyStats};
-
-/// Messages that one direction moves before it is the other's turn.
-///
-/// Enough to make the turn cost nothing, and few enough that the two directions share what a task may do
-/// between two yields (`socket::pace`).
-const BURST: usize = 128;
+use direction::Direction;
 
 /// Moves messages between two sockets, both ways, until one of them is closed: the middle of a
 /// network, to which everybody else connects. libzmq: `zmq_proxy`.
@@ -36,14 +29,17 @@ const BURST: usize = 128;
 /// receives. A socket joined to itself gives everything back. See [`Proxy`] for a proxy that
 /// is watched, paused and stopped.
 ///
+/// What is only passed on is not decoded: between all of these, and any mixture of them, messages go on
+/// byte by byte as they came. Only what an XPUB receives, and what an XSUB sends, is looked at.
+///
 /// *Delivery*: messages go on in the order in which they came from one peer. Nothing is received that
 /// has nowhere to go, so a side without room stops the other's peers, and no more than that. To a
 /// ROUTER each message goes to the peer that it names; if that is gone or full, the message is
 /// dropped and counted, as in libzmq, since one such peer must not hold up all others.
 ///
-/// *Cancel safety*: a dropped future loses nothing, unless an XPUB
-/// [drops nothing](crate::SocketBuilder::no_drop): then the one message that waits for room
-/// there is lost. [`Proxy::run`] keeps it.
+/// *Cancel safety*: a dropped future loses nothing, with one exception: what comes from one XPUB and waits
+/// for room at another that [drops nothing](crate::SocketBuilder::no_drop), one message, is lost.
+/// [`Proxy::run`] keeps it.
 ///
 /// *Errors*: [`ProxyError`] names two types that have nothing to say to each other, before anything
 /// has moved.
@@ -144,7 +140,7 @@ impl Proxy {
     }
 
     /// Sends a copy of each message, whichever way it goes, to this PUB, XPUB, PUSH, DEALER or PAIR,
-    /// just before it goes on. The flow never waits for that: a copy for which there is no room is dropped
+    /// as it goes on. The flow never waits for that: a copy for which there is no room is dropped
     /// and [counted](ProxyStats::uncaptured).
     #[must_use]
     pub fn capture(mut self, socket: impl Into<AnySocket>) -> Self {
@@ -161,9 +157,9 @@ impl Proxy {
     ///
     /// *Delivery*: as [`proxy`].
     ///
-    /// *Cancel safety*: a dropped future loses nothing; running again goes on where it was. What may
-    /// have been received and not sent, one message each way at most, is kept meanwhile:
-    /// [`take_held`](Self::take_held).
+    /// *Cancel safety*: a dropped future loses nothing; running again goes on where it was. What an XPUB has
+    /// received and could not be sent, one message each way at most, is kept meanwhile:
+    /// [`take_held`](Self::take_held). Anything else stays in the socket that received it.
     ///
     /// *Errors*: [`ProxyError`], before anything has moved.
     pub async fn run(&mut self) -> Result<ProxyEnd, ProxyError> {
@@ -186,13 +182,13 @@ impl Proxy {
     /// Takes what was received and could not be sent: at most one message each way, and nothing
     /// while the proxy could go on.
     pub fn take_held(&mut self) -> Vec<Message> {
-        let held = [self.there.held.take(), self.back.held.take()];
+        let held = [self.there.take_held(), self.back.take_held()];
         held.into_iter().flatten().collect()
     }
 
     /// Which ways there are.
     fn check(&self) -> Result<Route, ProxyError> {
-        let (frontend, backend) = (&self.there.from, &self.there.to);
+        let (frontend, backend) = self.there.ends();
         let (front, rear) = (frontend.socket_type(), backend.socket_type());
         if let Some(capture) = &self.capture {
             if !captures(capture.socket_type()) {
@@ -243,133 +239,4 @@ const fn sends(socket_type: SocketType) -> bool {
 const fn captures(socket_type: SocketType) -> bool {
     use SocketType::{Dealer, Pair, Pub, Push, XPub};
     matches!(socket_type, Pub | XPub | Push | Dealer | Pair)
-}
-
-/// One way of a proxy.
-#[derive(Debug)]
-struct Direction {
-    from: AnySocket,
-    to: AnySocket,
-    /// Received, and not sent yet.
-    held: Option<Message>,
-}
-
-impl Direction {
-    const fn new(from: AnySocket, to: AnySocket) -> Self {
-        Self {
-            from,
-            to,
-            held: None,
-        }
-    }
-
-    async fn run(
-        &mut self,
-        exists: bool,
-        capture: Option<&AnySocket>,
-        control: &ProxyControl,
-        counters: &Counters,
-    ) -> ProxyEnd {
-        let (from, to) = (self.from.clone(), self.to.clone());
-        let mut orders = control.orders();
-        loop {
-            let state = *orders.borrow_and_update();
-            let moves = async {
-                match state {
-                    State::Run if exists => self.burst(capture, control, counters).await,
-                    _ => std::future::pending().await,
-                }
-            };
-            if state == State::Stop {
-                return ProxyEnd::Stopped;
-            }
-            tokio::select! {
-                biased;
-                Ok(()) = orders.changed() => {}
-                moved = moves => match moved {
-                    Ok(()) => yield_now().await,
-                    Err(end) => return end,
-                },
-                () = from.closed() => return closed(&from),
-                () = to.closed() => return closed(&to),
-            }
-        }
-    }
-
-    /// Moves some messages, fewer if there are new orders.
-    async fn burst(
-        &mut self,
-        capture: Option<&AnySocket>,
-        control: &ProxyControl,
-        counters: &Counters,
-    ) -> Result<(), ProxyEnd> {
-        for _ in 0..BURST {
-            self.step(capture, counters).await?;
-            if !control.is_running() {
-                break;
-            }
-        }
-        Ok(())
-    }
-
-    /// Moves one message. Nothing is waited for between its receipt and the end.
-    async fn step(
-        &mut self,
-        capture: Option<&AnySocket>,
-        counters: &Counters,
-    ) -> Result<(), ProxyEnd> {
-        let Self { from, to, held } = self;
-        if let Some(message) = held {
-            // What waits is a copy, and the message is here until that has been sent.
-            let sent = to.send(&*message).await;
-            if let Err(AnySendError::Closed(_)) = sent {
-                return Err(closed(to));
-            }
-            counters.count_sent(message, sent.is_ok());
-            *held = None;
-            return Ok(());
-        }
-        let permit = match &*to {
-            AnySocket::Push(socket) => Some(socket.reserve().await),
-            AnySocket::Dealer(socket) => Some(socket.reserve().await),
-            AnySocket::Pair(socket) => Some(socket.reserve().await),
-            _ => None,
-        };
-        let permit = permit.transpose().map_err(|_| closed(to))?;
-        let message = match from.recv().await {
-            Ok(message) => message,
-            Err(AnyRecvError::Closed) => return Err(closed(from)),
-            Err(_) => return Ok(()),
-        };
-        counters.count_received(&message);
-        if let Some(capture) = capture {
-            counters.count_captured(capture.try_send(&message).is_ok());
-        }
-        if to.is_closing() {
-            *held = Some(message);
-            return Err(closed(to));
-        }
-        if let Some(permit) = permit {
-            counters.count_sent(&message, true);
-            permit.send(message);
-            return Ok(());
-        }
-        let is_router = matches!(to, AnySocket::Router(_));
-        match to.try_send(&message) {
-            Ok(()) => counters.count_sent(&message, true),
-            Err(AnySendError::Closed(message)) => {
-                *held = Some(message);
-                return Err(closed(to));
-            }
-            Err(AnySendError::Full(message)) if !is_router => *held = Some(message),
-            Err(_) => counters.count_sent(&message, false),
-        }
-        Ok(())
-    }
-}
-
-const fn closed(socket: &AnySocket) -> ProxyEnd {
-    ProxyEnd::Closed {
-        socket_type: socket.socket_type(),
-    }
 }

@@ -12,6 +12,7 @@ use crate::error::{RecvError, TryRecvError};
 use crate::message::Message;
 use crate::pattern::fair_queue::{FairQueue, Next};
 use crate::pattern::interest::Interest;
+use crate::pattern::relay::Entrance;
 use crate::peer_handle::Peer;
 use crate::pipe::wake::Ticket;
 use crate::wire::batch::Batch;
@@ -39,6 +40,15 @@ impl Inbox {
         Self {
             queue: Arc::new(FairQueue::in_sequence()),
             ..Self::default()
+        }
+    }
+
+    /// Where its messages can be taken as they stand.
+    pub(super) fn entrance(&self) -> Entrance<'_> {
+        Entrance {
+            queue: &self.queue,
+            interest: self.interest.as_deref(),
+            named: false,
         }
     }
 
@@ -218,6 +228,10 @@ macro_rules! receiving_methods {
                 &self,
             ) -> Result<($crate::Peer, $crate::Message), $crate::TryRecvError> {
                 self.inbox.try_recv_from()
+            }
+
+            pub(super) fn entrance(&self) -> $crate::pattern::relay::Entrance<'_> {
+                self.inbox.entrance()
             }
 
             /// The messages as a [`Stream`](futures::Stream), which ends when the socket is

@@ -15,6 +15,7 @@ use crate::error::{ConnectError, RecvError, SendToError, TryRecvError, TrySendTo
 use crate::identity::Identity;
 use crate::message::Message;
 use crate::pattern::fair_queue::Next;
+use crate::pattern::relay::{Entrance, Exit};
 use crate::pattern::routes::{self, Place, Sent};
 use crate::peer_handle::Peer;
 use crate::pipe::wake::Ticket;
@@ -209,11 +210,21 @@ impl RouterSocket {
     }
 }
 
+impl RouterSocket {
+    pub(super) fn entrance(&self) -> Entrance<'_> {
+        self.desk.law.entrance()
+    }
+
+    pub(super) fn exit(&self) -> Exit<'_> {
+        Exit::Routes(&self.desk.law)
+    }
+}
+
 impl Desk {
     fn try_send(&self, peer: &Identity, message: &Message) -> Sent {
         match self.law.try_send(peer, message) {
             Sent::Full | Sent::Unroutable if self.law.drops_unroutable() => {
-                self.law.drop_for(peer);
+                self.law.drop_for(peer.as_ref());
                 Sent::ToPeer
             }
             sent => sent,

@@ -95,6 +95,10 @@ macro_rules! sending_methods {
                 self.outbox.reserve().await
             }
 
+            pub(super) fn exit(&self) -> $crate::pattern::relay::Exit<'_> {
+                $crate::pattern::relay::Exit::RoundRobin(&self.outbox.robin)
+            }
+
             /// The socket as a [`Sink`](futures::Sink).
             pub fn sink(&self) -> $crate::MessageSink {
                 $crate::MessageSink::new(&self.handle, &self.outbox)

@@ -8,12 +8,16 @@
 //! Bytes from a peer enter only after the decoder has judged every header in them; popping stays
 //! checked all the same and ends at the first thing that makes no sense.
 
+mod encoded;
+
 use std::collections::VecDeque;
 
 use bytes::Bytes;
 
 use super::frame::{self, MORE, header_len};
 use crate::message::{INLINE_FRAME_MAX, Message, MessageBuilder, Parts};
+
+pub(crate) use encoded::{Encoded, Extent};
 
 /// The longest frame that a receiver copies out of a shared chunk; larger ones are slices of it.
 ///

@@ -17,7 +17,7 @@
 //! | `rules` | what a peer may send: every limit |
 //! | `read_buffer`, `large` | where bytes are read to |
 //! | `decoder` | bytes read → runs of whole messages |
-//! | `batch`, `transmit` | runs of messages in wire form, in and out |
+//! | `batch`, `transmit` | runs of messages in wire form, in, out and through |
 //! | `connection` | one peer's protocol: greeting, handshake, traffic |
 //!
 //! This is where strangers write, so every index, cast and sum is spelled out: what a peer says

@@ -29,6 +29,7 @@ mod live;
 mod names;
 mod options;
 mod pair;
+mod passing;
 mod proxy;
 mod publish;
 mod replies;

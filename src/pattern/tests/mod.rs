@@ -9,6 +9,7 @@ mod publish;
 mod publish_shown;
 mod publish_waits;
 mod queue;
+mod relay;
 mod round;
 
 use crate::event::DisconnectReason;

@@ -422,10 +422,10 @@ fn one_whose_connection_is_ending_does_not_hold_its_name() {
 #[test]
 fn what_nobody_gets_is_counted() {
     let law = law(false);
-    law.drop_for(&named("ada"));
+    law.drop_for(named("ada").as_ref());
     assert_eq!(law.dropped().unroutable, 1);
     let full = pipe(1);
     law.welcome(PeerId(1), &peer("ada".into()), &full).unwrap();
-    law.drop_for(&named("ada"));
+    law.drop_for(named("ada").as_ref());
     assert_eq!((law.dropped().unroutable, full.passed().dropped), (1, 1));
 }

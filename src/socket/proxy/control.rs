@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use tokio::sync::watch;
 
 use crate::message::Message;
+use crate::pattern::relay::Relayed;
 use crate::socket::stats::Flow;
 
 /// What a proxy is to do.
@@ -31,8 +32,8 @@ struct Shared {
 
 impl ProxyControl {
     /// Messages stay where they are from now on: in the queues of the two sockets, which stop their
-    /// peers when they are full. One message each way may be on its way already. A proxy that has
-    /// been stopped stays stopped.
+    /// peers when they are full. What is just being moved, a thousand messages each way at most, still goes
+    /// on. A proxy that has been stopped stays stopped.
     pub fn pause(&self) {
         self.order(State::Pause);
     }
@@ -123,9 +124,12 @@ struct Amount {
 
 impl Amount {
     fn add(&self, message: &Message) {
-        self.messages.fetch_add(1, Ordering::Relaxed);
-        self.bytes
-            .fetch_add(message.byte_len() as u64, Ordering::Relaxed);
+        self.add_flow(1, message.byte_len());
+    }
+
+    fn add_flow(&self, messages: usize, bytes: usize) {
+        self.messages.fetch_add(messages as u64, Ordering::Relaxed);
+        self.bytes.fetch_add(bytes as u64, Ordering::Relaxed);
     }
 
     fn flow(&self) -> Flow {
@@ -147,6 +151,26 @@ impl Counters {
         } else {
             self.dropped.fetch_add(1, Ordering::Relaxed);
         }
+    }
+
+    pub(super) fn count_relayed(&self, relayed: &Relayed) {
+        let Relayed {
+            taken,
+            dropped,
+            uncaptured,
+        } = relayed;
+        if taken.messages == 0 {
+            return;
+        }
+        self.received.add_flow(taken.messages, taken.bytes);
+        self.sent.add_flow(
+            taken.messages.saturating_sub(dropped.messages),
+            taken.bytes.saturating_sub(dropped.bytes),
+        );
+        let dropped = dropped.messages as u64;
+        self.dropped.fetch_add(dropped, Ordering::Relaxed);
+        self.uncaptured
+            .fetch_add(*uncaptured as u64, Ordering::Relaxed);
     }
 
     pub(super) fn count_captured(&self, captured: bool) {
