@@ -53,12 +53,12 @@
 //! | PUSH | `send`, `try_send`, `reserve`, `sink` | |
 //! | PULL, SUB | | `recv`, `try_recv`, `recv_from`, `try_recv_from`, `stream` |
 //! | DEALER, PAIR | as PUSH | as PULL |
-//! | ROUTER | `send_to`, `try_send_to` | as PULL; each message comes with an [`Identity`] |
+//! | ROUTER | `send_to`, `try_send_to`, `sink` | as PULL; each message comes with an [`Identity`] |
 //! | PUB | `send`, `try_send`, `sink` | |
 //! | XPUB | as PUB; [`SubscribeRequest::send`] to one subscriber | as PULL; what comes is a [`SubscriberMessage`] |
-//! | XSUB | `send`, `try_send` | as PULL |
-//! | REQ | `request`; in lock-step `send` | the answer of `request`; in lock-step `recv` |
-//! | REP | [`Request::reply`]; in lock-step `send` | `recv`, `try_recv`: each is a [`Request`], which names its [`peer`](Request::peer) |
+//! | XSUB | `send`, `try_send`, `sink` | as PULL |
+//! | REQ | `request`; in lock-step `send`, `try_send` | the answer of `request`; in lock-step as PULL, without `stream` |
+//! | REP | [`Request::reply`], `try_reply`; in lock-step `send`, `try_send` | `recv`, `try_recv`, `stream`: each is a [`Request`], which names its [`peer`](Request::peer) |
 //!
 //! What begins with `try_` never waits, and needs no async function around it. `recv_from` also tells which
 //! [`Peer`] sent the message.
@@ -205,9 +205,11 @@ pub use endpoint::{
     Endpoint, EndpointError, EndpointProblem, InprocEndpoint, IpcEndpoint, PeerAddress, TcpEndpoint,
 };
 pub use error::{
-    AcceptError, AnyRecvError, AnySendError, AnySubscribeError, BindError, Closed, ConnectError,
-    NoSuchOption, NoSuchVerb, ProxyError, RecvError, ReplyError, RequestError, SendError,
-    SendToError, SubscriberSendError, TryRecvError, TrySendError, TrySendToError, UnknownEndpoint,
+    AcceptError, AnyRecvError, AnySendError, AnySubscribeError, AnyTryRecvError, AnyTrySendError,
+    BindError, Closed, ConnectError, LockStepRecvError, LockStepSendError, LockStepTryRecvError,
+    LockStepTrySendError, NoSuchOption, NoSuchVerb, ProxyError, RecvError, ReplyError,
+    RequestError, SendError, SendToError, SubscriberSendError, SubscriberTrySendError,
+    TryRecvError, TrySendError, TrySendToError, UnknownEndpoint,
 };
 pub use event::{DisconnectReason, Event};
 pub use fault::{Incompatible, PeerFault, ProtocolError};
@@ -233,15 +235,15 @@ pub use socket::proxy::{Proxy, ProxyControl, ProxyEnd, ProxyStats, proxy};
 pub use socket::pub_sub::{PubSocket, SubSocket};
 pub use socket::push_pull::{PullSocket, PushSocket};
 pub use socket::recv::MessageStream;
-pub use socket::rep::{RepSocket, Reply, Request};
+pub use socket::rep::{RepSocket, Reply, Request, RequestStream};
 pub use socket::req::ReqSocket;
-pub use socket::router::{RouterSocket, RouterStream};
+pub use socket::router::{RouterSink, RouterSocket, RouterStream};
 pub use socket::send::{MessageSink, SendPermit};
 pub use socket::stats::{CloseReport, Drops, Flow, PeerStats, SocketStats};
 pub use socket::xpub::{
     CancelRequest, SubscribeRequest, SubscriberMessage, SubscriberStream, XPubSocket,
 };
-pub use socket::xsub::XSubSocket;
+pub use socket::xsub::{XSubSink, XSubSocket};
 pub use socket_type::{SocketType, UnknownSocketType};
 pub use transport::OwnListener;
 

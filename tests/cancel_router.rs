@@ -10,6 +10,8 @@ use std::future::poll_fn;
 use std::pin::pin;
 use std::task::Poll;
 
+use futures::SinkExt;
+
 use dropping::{POLLS, TRANSPORTS, drop_after, within};
 use wirelark::{Context, DealerSocket, Identity, RouterSocket};
 
@@ -74,6 +76,35 @@ async fn send_to_is_all_or_nothing() {
             expected,
             "{transport}, {polls}"
         );
+    }
+}
+
+/// Flushing it may be given up, and the sink itself with what waits in it.
+#[tokio::test]
+async fn a_sink_sends_what_it_has_accepted_once() {
+    for (transport, polls) in TRANSPORTS
+        .iter()
+        .flat_map(|t| (0..POLLS).map(move |k| (t, k)))
+    {
+        let (router, dealer) = pair(transport).await;
+        let mut expected = fill(&router);
+        let mut sink = router.sink();
+        within(sink.feed((ada(), "second"))).await.unwrap();
+        let mut dropped = router.sink();
+        within(dropped.feed((ada(), "dropped"))).await.unwrap();
+        let reader = tokio::spawn(read_until_last(dealer));
+        drop_after(polls, SinkExt::<(Identity, &str)>::flush(&mut sink)).await;
+        let flush = drop_after(polls, SinkExt::<(Identity, &str)>::flush(&mut dropped)).await;
+        drop(dropped);
+        within(sink.send((ada(), "last"))).await.unwrap();
+        expected.push("second".to_owned());
+        expected.extend(flush.map(|_| "dropped".to_owned()));
+        expected.push("last".to_owned());
+        let mut read = within(reader).await.unwrap();
+        // The two that waited had no order.
+        read.sort();
+        expected.sort();
+        assert_eq!(read, expected, "{transport}, {polls}");
     }
 }
 

@@ -194,7 +194,7 @@ async fn a_peer_named_beforehand(place: Place) {
     let Some(python) = Python::find() else { return };
     let (router, endpoint) = (RouterSocket::new(), place.fixed_endpoint());
     router
-        .connect_as(endpoint.as_str(), name("server"))
+        .connect_as(endpoint.as_str(), &name("server"))
         .unwrap();
     within(router.send_to(&name("server"), "early"))
         .await

@@ -135,7 +135,7 @@ async fn verbose_shows_theirs_as_often_as_they_ask(place: Place) {
     one.unsubscribe("a").await;
     one.unsubscribe("a").await;
     assert_same(&shown(&publisher).await, &asks(false, "a"));
-    assert_eq!(publisher.topics(), 1);
+    assert_eq!(publisher.topic_count(), 1);
     within(publisher.close()).await;
 }
 
@@ -158,7 +158,7 @@ async fn theirs_get_what_is_accepted(place: Place) {
     assert_same(&subscriber.recv().await, &"b for you".into());
     subscriber.kill().await;
     assert_same(&shown(&publisher).await, &asks(false, "a"));
-    assert_eq!(publisher.topics(), 0);
+    assert_eq!(publisher.topic_count(), 0);
     within(publisher.close()).await;
 }
 
@@ -286,7 +286,7 @@ async fn our_publisher_turns_matching_round(place: Place) {
     }
     subscriber.connect(&endpoint).await;
     within(async {
-        while publisher.topics() < 2 {
+        while publisher.topic_count() < 2 {
             tokio::task::yield_now().await;
         }
     })

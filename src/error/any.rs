@@ -3,7 +3,8 @@
 use thiserror::Error;
 
 use super::{
-    Closed, RecvError, SendError, SendToError, TryRecvError, TrySendError, TrySendToError,
+    Closed, LockStepRecvError, LockStepSendError, LockStepTryRecvError, LockStepTrySendError,
+    RecvError, SendError, SendToError, TryRecvError, TrySendError, TrySendToError,
 };
 use crate::endpoint::Endpoint;
 use crate::event::DisconnectReason;
@@ -33,42 +34,89 @@ pub struct NoSuchVerb {
     pub verb: &'static str,
 }
 
-/// Why an [`AnySocket`](crate::AnySocket) sent nothing. The message comes back.
+/// Why the `send` of an [`AnySocket`](crate::AnySocket) failed. The message comes back.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum AnySendError {
     /// The type of the socket does not send.
     #[error("{what}")]
+    #[non_exhaustive]
     NoSuchVerb {
         /// Type and verb.
         what: NoSuchVerb,
         /// The message that was not sent.
         message: Message,
     },
-    /// From `try_send` only: no peer has room for it now, or there is no peer.
-    #[error("no peer has room for the message")]
-    Full(Message),
-    /// The socket has been closed.
-    #[error("the socket is closed")]
-    Closed(Message),
     /// A REQ or a REP whose turn it is not.
     #[error("out of turn: a REQ sends and then receives, a REP receives and then sends")]
     OutOfTurn(Message),
     /// A ROUTER has no peer of the name in the first frame.
-    #[error("no peer is known as {peer}")]
+    #[error("no peer is known as {identity}")]
     #[non_exhaustive]
     Unroutable {
         /// The name.
-        peer: Identity,
+        identity: Identity,
         /// The whole message, with the name in front.
         message: Message,
     },
     /// For a ROUTER the first frame is the name of a peer, of 1 to 255 bytes, and others follow.
     #[error("the message does not begin with the name of a peer, or ends with it")]
     NoAddress(Message),
+    /// The socket has been closed.
+    #[error("the socket is closed")]
+    Closed(Message),
 }
 
 impl AnySendError {
+    /// The message that was not sent.
+    pub fn into_message(self) -> Message {
+        match self {
+            Self::Closed(message)
+            | Self::OutOfTurn(message)
+            | Self::NoAddress(message)
+            | Self::NoSuchVerb { message, .. }
+            | Self::Unroutable { message, .. } => message,
+        }
+    }
+}
+
+/// Why the `try_send` of an [`AnySocket`](crate::AnySocket) failed. The message comes back.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum AnyTrySendError {
+    /// No peer has room for it now, or there is no peer.
+    #[error("no peer has room for the message")]
+    Full(Message),
+    /// The type of the socket does not send.
+    #[error("{what}")]
+    #[non_exhaustive]
+    NoSuchVerb {
+        /// Type and verb.
+        what: NoSuchVerb,
+        /// The message that was not sent.
+        message: Message,
+    },
+    /// A REQ or a REP whose turn it is not.
+    #[error("out of turn: a REQ sends and then receives, a REP receives and then sends")]
+    OutOfTurn(Message),
+    /// A ROUTER has no peer of the name in the first frame.
+    #[error("no peer is known as {identity}")]
+    #[non_exhaustive]
+    Unroutable {
+        /// The name.
+        identity: Identity,
+        /// The whole message, with the name in front.
+        message: Message,
+    },
+    /// For a ROUTER the first frame is the name of a peer, of 1 to 255 bytes, and others follow.
+    #[error("the message does not begin with the name of a peer, or ends with it")]
+    NoAddress(Message),
+    /// The socket has been closed.
+    #[error("the socket is closed")]
+    Closed(Message),
+}
+
+impl AnyTrySendError {
     /// The message that was not sent.
     pub fn into_message(self) -> Message {
         match self {
@@ -83,15 +131,56 @@ impl AnySendError {
 }
 
 impl From<SendError> for AnySendError {
-    fn from(error: SendError) -> Self {
+    fn from(SendError::Closed(message): SendError) -> Self {
+        Self::Closed(message)
+    }
+}
+
+impl From<LockStepSendError> for AnySendError {
+    fn from(error: LockStepSendError) -> Self {
         match error {
-            SendError::Closed(message) => Self::Closed(message),
-            SendError::OutOfTurn(message) => Self::OutOfTurn(message),
+            LockStepSendError::Closed(message) => Self::Closed(message),
+            LockStepSendError::OutOfTurn(message) => Self::OutOfTurn(message),
         }
     }
 }
 
-impl From<TrySendError> for AnySendError {
+impl From<SendToError> for AnySendError {
+    fn from(error: SendToError) -> Self {
+        match error {
+            SendToError::Unroutable { identity, message } => Self::Unroutable { identity, message },
+            SendToError::Closed(message) => Self::Closed(message),
+        }
+    }
+}
+
+impl From<AnySendError> for AnyTrySendError {
+    fn from(error: AnySendError) -> Self {
+        match error {
+            AnySendError::NoSuchVerb { what, message } => Self::NoSuchVerb { what, message },
+            AnySendError::OutOfTurn(message) => Self::OutOfTurn(message),
+            AnySendError::Unroutable { identity, message } => {
+                Self::Unroutable { identity, message }
+            }
+            AnySendError::NoAddress(message) => Self::NoAddress(message),
+            AnySendError::Closed(message) => Self::Closed(message),
+        }
+    }
+}
+
+impl From<SendError> for AnyTrySendError {
+    fn from(error: SendError) -> Self {
+        AnySendError::from(error).into()
+    }
+}
+
+impl From<LockStepSendError> for AnyTrySendError {
+    fn from(error: LockStepSendError) -> Self {
+        AnySendError::from(error).into()
+    }
+}
+
+impl From<TrySendError> for AnyTrySendError {
     fn from(error: TrySendError) -> Self {
         match error {
             TrySendError::Full(message) => Self::Full(message),
@@ -100,38 +189,35 @@ impl From<TrySendError> for AnySendError {
     }
 }
 
-impl From<SendToError> for AnySendError {
-    fn from(error: SendToError) -> Self {
+impl From<LockStepTrySendError> for AnyTrySendError {
+    fn from(error: LockStepTrySendError) -> Self {
         match error {
-            SendToError::Unroutable { peer, message } => Self::Unroutable { peer, message },
-            SendToError::Closed(message) => Self::Closed(message),
+            LockStepTrySendError::Full(message) => Self::Full(message),
+            LockStepTrySendError::OutOfTurn(message) => Self::OutOfTurn(message),
+            LockStepTrySendError::Closed(message) => Self::Closed(message),
         }
     }
 }
 
-impl From<TrySendToError> for AnySendError {
+impl From<TrySendToError> for AnyTrySendError {
     fn from(error: TrySendToError) -> Self {
         match error {
             TrySendToError::Full(message) => Self::Full(message),
-            TrySendToError::Unroutable { peer, message } => Self::Unroutable { peer, message },
+            TrySendToError::Unroutable { identity, message } => {
+                Self::Unroutable { identity, message }
+            }
             TrySendToError::Closed(message) => Self::Closed(message),
         }
     }
 }
 
-/// Why an [`AnySocket`](crate::AnySocket) gave no message.
+/// Why the `recv` of an [`AnySocket`](crate::AnySocket) gave no message.
 #[derive(Clone, Debug, Error)]
 #[non_exhaustive]
 pub enum AnyRecvError {
     /// The type of the socket does not receive.
     #[error(transparent)]
     NoSuchVerb(#[from] NoSuchVerb),
-    /// From `try_recv` only: nothing is there yet.
-    #[error("no message is there yet")]
-    Empty,
-    /// The socket has been closed.
-    #[error("the socket is closed")]
-    Closed,
     /// A REQ has asked nothing, so there is no reply to wait for.
     #[error("out of turn: a REQ sends and then receives")]
     OutOfTurn,
@@ -144,23 +230,70 @@ pub enum AnyRecvError {
         /// Why the connection ended.
         reason: DisconnectReason,
     },
+    /// The socket has been closed.
+    #[error("the socket is closed")]
+    Closed,
+}
+
+/// Why the `try_recv` of an [`AnySocket`](crate::AnySocket) gave no message.
+#[derive(Clone, Debug, Error)]
+#[non_exhaustive]
+pub enum AnyTryRecvError {
+    /// Nothing is there yet.
+    #[error("no message is there yet")]
+    Empty,
+    /// The type of the socket does not receive.
+    #[error(transparent)]
+    NoSuchVerb(#[from] NoSuchVerb),
+    /// A REQ has asked nothing, so there is no reply to wait for.
+    #[error("out of turn: a REQ sends and then receives")]
+    OutOfTurn,
+    /// The connection over which a REQ had sent its request is gone, and with it the reply.
+    #[error("the reply of {endpoint} will not come: {reason}")]
+    #[non_exhaustive]
+    Lost {
+        /// Where the connection was: as given to connect, or resolved by bind.
+        endpoint: Endpoint,
+        /// Why the connection ended.
+        reason: DisconnectReason,
+    },
+    /// The socket has been closed.
+    #[error("the socket is closed")]
+    Closed,
 }
 
 impl From<RecvError> for AnyRecvError {
-    fn from(error: RecvError) -> Self {
+    fn from(RecvError::Closed: RecvError) -> Self {
+        Self::Closed
+    }
+}
+
+impl From<LockStepRecvError> for AnyRecvError {
+    fn from(error: LockStepRecvError) -> Self {
         match error {
-            RecvError::Closed => Self::Closed,
-            RecvError::OutOfTurn => Self::OutOfTurn,
-            RecvError::Lost { endpoint, reason } => Self::Lost { endpoint, reason },
+            LockStepRecvError::Closed => Self::Closed,
+            LockStepRecvError::OutOfTurn => Self::OutOfTurn,
+            LockStepRecvError::Lost { endpoint, reason } => Self::Lost { endpoint, reason },
         }
     }
 }
 
-impl From<TryRecvError> for AnyRecvError {
+impl From<TryRecvError> for AnyTryRecvError {
     fn from(error: TryRecvError) -> Self {
         match error {
             TryRecvError::Empty => Self::Empty,
             TryRecvError::Closed => Self::Closed,
+        }
+    }
+}
+
+impl From<LockStepTryRecvError> for AnyTryRecvError {
+    fn from(error: LockStepTryRecvError) -> Self {
+        match error {
+            LockStepTryRecvError::Empty => Self::Empty,
+            LockStepTryRecvError::Closed => Self::Closed,
+            LockStepTryRecvError::OutOfTurn => Self::OutOfTurn,
+            LockStepTryRecvError::Lost { endpoint, reason } => Self::Lost { endpoint, reason },
         }
     }
 }

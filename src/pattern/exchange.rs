@@ -10,6 +10,7 @@ use super::envelope;
 use crate::endpoint::Endpoint;
 use crate::event::DisconnectReason;
 use crate::message::Message;
+use crate::peer_handle::Peer;
 
 /// Names one exchange, so that whoever gives up gives up its own. With correlation it travels with
 /// the request and comes back with the reply.
@@ -31,7 +32,7 @@ pub(super) enum Stage {
     /// request has its envelope.
     AskAgain(Message),
     /// Somebody who waits for another reply has found this one.
-    Answered(Message),
+    Answered(Peer, Message),
     /// The reply will not come.
     Lost(Endpoint, DisconnectReason),
 }
@@ -134,11 +135,17 @@ impl Exchanges {
 
     /// The reply has been found by somebody who does not wait for it; `false` when this peer has
     /// not been asked that.
-    pub(super) fn answer(&mut self, number: Number, peer: PeerId, reply: Message) -> bool {
+    pub(super) fn answer(
+        &mut self,
+        number: Number,
+        peer: PeerId,
+        from: &Peer,
+        reply: Message,
+    ) -> bool {
         let exchange = self.open.get_mut(&number);
         match exchange.filter(|exchange| exchange.is_with(peer)) {
             Some(exchange) => {
-                exchange.stage = Stage::Answered(reply);
+                exchange.stage = Stage::Answered(from.clone(), reply);
                 true
             }
             None => false,

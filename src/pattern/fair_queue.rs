@@ -174,7 +174,7 @@ impl FairQueue {
     }
 
     /// Hands over everything that a peer has sent and nobody has read.
-    pub(crate) fn drain(&self, id: PeerId, mut each: impl FnMut(Message)) {
+    pub(crate) fn drain(&self, id: PeerId, mut each: impl FnMut(&Handle, Message)) {
         let mut guard = self.state.lock();
         let state = &mut *guard;
         state.collect(&self.line);
@@ -184,7 +184,7 @@ impl FairQueue {
         };
         loop {
             while let Some(message) = peer.batch.pop() {
-                each(message);
+                each(&peer.handle, message);
             }
             if !matches!(peer.refill(), Refill::Some) {
                 return;

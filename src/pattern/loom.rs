@@ -409,7 +409,7 @@ fn ask(law: &Requests) -> Option<Message> {
     }));
     law.leave(&mut tickets);
     match answer {
-        Answer::Reply(reply) => Some(reply),
+        Answer::Reply(_, reply) => Some(reply),
         _ => None,
     }
 }

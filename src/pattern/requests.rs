@@ -102,7 +102,7 @@ pub(crate) enum Asked {
 /// How it went with the answer.
 #[derive(Debug)]
 pub(crate) enum Answer {
-    Reply(Message),
+    Reply(Peer, Message),
     Lost(Endpoint, DisconnectReason),
     /// This peer's reply has no delimiter: the connection is to be ended for it.
     Malformed(PeerId),

@@ -140,10 +140,6 @@ impl AnySocket {
         let _ = report.wait_for(Option::is_some).await;
     }
 
-    pub(super) fn is_closing(&self) -> bool {
-        self.handle().core().is_closing()
-    }
-
     fn handle(&self) -> &Handle {
         each!(self, socket => socket.handle())
     }
@@ -194,6 +190,11 @@ impl AnySocket {
     /// *Cancel safety*: the socket goes on closing when the future is dropped.
     pub async fn close(&self) -> CloseReport {
         self.handle().core().close().await
+    }
+
+    /// Whether the socket has been closed: see [`PullSocket::is_closed`].
+    pub fn is_closed(&self) -> bool {
+        self.handle().core().is_closing()
     }
 
     /// What happens to this socket's endpoints and connections from now on.

@@ -147,6 +147,13 @@ macro_rules! common_methods {
                 self.handle.core().close().await
             }
 
+            /// Whether the socket has been closed, through this handle or another, or with its
+            /// [`Context`](crate::Context). What was queued may still be on its way:
+            /// [`close`](Self::close) waits for that.
+            pub fn is_closed(&self) -> bool {
+                self.handle.core().is_closing()
+            }
+
             /// The options of this socket, to read and to change.
             pub fn options(&self) -> $crate::SocketOptions<'_, Self> {
                 $crate::SocketOptions::new(self.handle.core())

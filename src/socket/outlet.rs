@@ -75,7 +75,7 @@ macro_rules! publishing_methods {
 
             /// How many distinct prefixes have at least one subscriber. libzmq:
             /// `ZMQ_TOPICS_COUNT`.
-            pub fn topics(&self) -> usize {
+            pub fn topic_count(&self) -> usize {
                 self.outlet.fan_out.topics()
             }
 

@@ -9,7 +9,7 @@ use super::core::Core;
 use super::handle::{Handle, common_methods};
 use super::outlet::{Outlet, Publish, publishing_methods};
 use super::recv::{Inbox, receiving_methods};
-use crate::error::{Closed, SendError, TrySendError};
+use crate::error::{Closed, SendError};
 use crate::message::Message;
 use crate::options::Options;
 use crate::pattern::audience::{Policy, Sent, To};
@@ -72,12 +72,11 @@ impl PubSocket {
 
     /// As [`send`](Self::send), for callers that are not async.
     ///
-    /// *Errors*: [`TrySendError::Closed`] gives the message back. It is never
-    /// [`Full`](TrySendError::Full).
-    pub fn try_send(&self, message: impl Into<Message>) -> Result<(), TrySendError> {
+    /// *Errors*: [`SendError::Closed`] gives the message back.
+    pub fn try_send(&self, message: impl Into<Message>) -> Result<(), SendError> {
         let message = message.into();
         match self.outlet.fan_out.try_send(To::Everybody, &message) {
-            Sent::Closed => Err(TrySendError::Closed(message)),
+            Sent::Closed => Err(SendError::Closed(message)),
             _ => Ok(()),
         }
     }
@@ -137,7 +136,7 @@ impl SubSocket {
     }
 
     /// How many distinct prefixes are subscribed to. libzmq: `ZMQ_TOPICS_COUNT`.
-    pub fn topics(&self) -> usize {
+    pub fn topic_count(&self) -> usize {
         self.interest.topics()
     }
 }

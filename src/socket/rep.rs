@@ -6,11 +6,13 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
+use futures::Stream;
+
 use super::builder::{Build, Parts, Receives, Sends, sealed};
 use super::core::Core;
 use super::handle::{Handle, common_methods};
 use super::pace::Pace;
-use crate::error::{RecvError, ReplyError, SendError, TryRecvError};
+use crate::error::{LockStepSendError, RecvError, ReplyError, TryRecvError};
 use crate::message::Message;
 use crate::pattern::replies::{Asked, Replies, Route};
 use crate::peer_handle::Peer;
@@ -74,23 +76,47 @@ impl RepSocket {
     ///
     /// *Cancel safety*: never waits, so there is nothing to cancel.
     ///
-    /// *Errors*: [`SendError::OutOfTurn`] when there is no unanswered request,
-    /// [`SendError::Closed`]; both give the message back.
-    pub async fn send(&self, message: impl Into<Message>) -> Result<(), SendError> {
+    /// *Errors*: [`LockStepSendError::OutOfTurn`] when there is no unanswered request,
+    /// [`LockStepSendError::Closed`]; both give the message back.
+    pub async fn send(&self, message: impl Into<Message>) -> Result<(), LockStepSendError> {
+        self.try_send(message)
+    }
+
+    /// As [`send`](Self::send), for callers that are not async.
+    ///
+    /// *Errors*: as [`send`](Self::send).
+    pub fn try_send(&self, message: impl Into<Message>) -> Result<(), LockStepSendError> {
         let message = message.into();
         if self.handle.core().is_closing() {
-            return Err(SendError::Closed(message));
+            return Err(LockStepSendError::Closed(message));
         }
         let last = self.desk.last.lock().take();
         let Some(route) = last.and_then(|route| route.lock().take()) else {
-            return Err(SendError::OutOfTurn(message));
+            return Err(LockStepSendError::OutOfTurn(message));
         };
         self.desk.law.reply_or_drop(&route, &message);
         Ok(())
     }
+
+    /// The requests as a [`Stream`], which ends when the socket is closed.
+    pub fn stream(&self) -> RequestStream {
+        RequestStream {
+            desk: Arc::clone(&self.desk),
+            ticket: Ticket::default(),
+            _handle: self.handle.clone(),
+        }
+    }
 }
 
 impl Desk {
+    fn poll_recv(&self, cx: &mut Context<'_>, ticket: &mut Ticket) -> Poll<Option<Request>> {
+        ready!(self.pace.poll(cx));
+        self.law.poll_next(cx, ticket).map(|asked| match asked {
+            Asked::Request(route, message) => Some(self.request(route, message)),
+            Asked::Empty | Asked::Closed => None,
+        })
+    }
+
     fn request(&self, route: Route, message: Message) -> Request {
         let peer = route.peer().clone();
         let route = Arc::new(Mutex::new(Some(route)));
@@ -115,18 +141,57 @@ impl Future for RecvRequest<'_> {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = &mut *self;
-        ready!(this.desk.pace.poll(cx));
-        this.desk
-            .law
-            .poll_next(cx, &mut this.ticket)
-            .map(|asked| match asked {
-                Asked::Request(route, message) => Ok(this.desk.request(route, message)),
-                Asked::Empty | Asked::Closed => Err(RecvError::Closed),
-            })
+        let next = this.desk.poll_recv(cx, &mut this.ticket);
+        next.map(|request| request.ok_or(RecvError::Closed))
     }
 }
 
 impl Drop for RecvRequest<'_> {
+    fn drop(&mut self) {
+        self.desk.law.leave(&mut self.ticket);
+    }
+}
+
+/// The requests of a [`RepSocket`] as a [`Stream`], got from [`RepSocket::stream`]; ends when the
+/// socket is closed. Dropping it loses no request.
+///
+/// Answered as they come, or side by side in tasks of their own:
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use futures::StreamExt;
+/// use wirelark::{RepSocket, ReqSocket};
+///
+/// let rep = RepSocket::new();
+/// let req = ReqSocket::new();
+/// req.connect(rep.bind("tcp://127.0.0.1:*").await?)?;
+/// tokio::spawn(rep.stream().for_each_concurrent(100, async |request| {
+///     let answer = format!("hello {}", request.text());
+///     request.reply(answer).await.ok(); // the asker may be gone
+/// }));
+/// assert_eq!(req.request("world").await?.text(), "hello world");
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug)]
+pub struct RequestStream {
+    desk: Arc<Desk>,
+    ticket: Ticket,
+    /// Keeps the socket open.
+    _handle: Handle,
+}
+
+impl Stream for RequestStream {
+    type Item = Request;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Request>> {
+        let this = &mut *self;
+        this.desk.poll_recv(cx, &mut this.ticket)
+    }
+}
+
+impl Drop for RequestStream {
     fn drop(&mut self) {
         self.desk.law.leave(&mut self.ticket);
     }
@@ -170,7 +235,14 @@ impl Request {
     /// *Errors*: [`ReplyError::PeerGone`] also when the request has been answered already by
     /// [`RepSocket::send`], [`ReplyError::Full`]; both give the answer back.
     pub async fn reply(self, message: impl Into<Message>) -> Result<(), ReplyError> {
-        Reply { route: self.route }.send(message).await
+        self.try_reply(message)
+    }
+
+    /// As [`reply`](Self::reply), for callers that are not async.
+    ///
+    /// *Errors*: as [`reply`](Self::reply).
+    pub fn try_reply(self, message: impl Into<Message>) -> Result<(), ReplyError> {
+        Reply { route: self.route }.try_send(message)
     }
 }
 
@@ -197,6 +269,11 @@ pub struct Reply {
 impl Reply {
     /// As [`Request::reply`].
     pub async fn send(self, message: impl Into<Message>) -> Result<(), ReplyError> {
+        self.try_send(message)
+    }
+
+    /// As [`Request::try_reply`].
+    pub fn try_send(self, message: impl Into<Message>) -> Result<(), ReplyError> {
         let message = message.into();
         let Some(route) = self.route.lock().take() else {
             return Err(ReplyError::PeerGone(message));

@@ -3,16 +3,21 @@
 use std::future::poll_fn;
 use std::sync::Arc;
 
+use futures::FutureExt as _;
+
 use super::builder::{
     Asks, Build, Identified, Parts, Probes, QueuesAhead, Receives, Sends, sealed,
 };
 use super::core::Core;
 use super::handle::{Handle, common_methods};
 use super::pace::Pace;
-use crate::error::{RecvError, RequestError, SendError};
+use crate::error::{
+    LockStepRecvError, LockStepSendError, LockStepTryRecvError, LockStepTrySendError, RequestError,
+};
 use crate::fault::{PeerFault, ProtocolError};
 use crate::message::Message;
 use crate::pattern::requests::{Answer, Asked, Number, Requests, Rules, Tickets};
+use crate::peer_handle::Peer;
 use crate::pipe::CloseReason;
 use crate::socket_type::SocketType;
 
@@ -75,6 +80,8 @@ impl ReqSocket {
     /// the answer to the next request. With [`correlate`](crate::SocketBuilder::correlate) the
     /// connection stays, and the late reply is dropped and counted. Either way
     /// `tokio::time::timeout` around it is all that a client needs to give up on a server.
+    /// An answer is always waited for, so there is no form of this that does not wait:
+    /// [`try_send`](Self::try_send) and [`try_recv`](Self::try_recv) are its halves.
     ///
     /// *Errors*: [`RequestError::Lost`] with the endpoint and the reason; without `correlate` and
     /// [`relaxed`](crate::SocketBuilder::relaxed), [`RequestError::OutOfTurn`] while a
@@ -122,7 +129,7 @@ impl ReqSocket {
         }
         drop(message);
         match open.answer().await {
-            Answer::Reply(reply) => Ok(reply),
+            Answer::Reply(_, reply) => Ok(reply),
             Answer::Lost(endpoint, reason) => Err(RequestError::Lost { endpoint, reason }),
             _ => Err(RequestError::Interrupted),
         }
@@ -137,16 +144,35 @@ impl ReqSocket {
     /// [`relaxed`](crate::SocketBuilder::relaxed) and without
     /// [`correlate`](crate::SocketBuilder::correlate) it may have abandoned the request before.
     ///
-    /// *Errors*: [`SendError::OutOfTurn`] while another request is open: with `correlate` only one
-    /// that was sent by `send`, with `relaxed` none such. [`SendError::Closed`]. Both give the
-    /// message back.
-    pub async fn send(&self, message: impl Into<Message>) -> Result<(), SendError> {
+    /// *Errors*: [`LockStepSendError::OutOfTurn`] while another request is open: with `correlate`
+    /// only one that was sent by `send`, with `relaxed` none such. [`LockStepSendError::Closed`].
+    /// Both give the message back.
+    pub async fn send(&self, message: impl Into<Message>) -> Result<(), LockStepSendError> {
         let mut message = message.into();
         let mut open = Open::new(self);
         match open.ask(&mut message, true).await {
             Asked::Number(_) => Ok(()),
-            Asked::Reset(_) | Asked::OutOfTurn => Err(SendError::OutOfTurn(message)),
-            Asked::Closed => Err(SendError::Closed(message)),
+            Asked::Reset(_) | Asked::OutOfTurn => Err(LockStepSendError::OutOfTurn(message)),
+            Asked::Closed => Err(LockStepSendError::Closed(message)),
+        }
+    }
+
+    /// As [`send`](Self::send), without waiting.
+    ///
+    /// *Errors*: [`LockStepTrySendError::Full`] when no peer has room or there is none, and while the
+    /// connection of a request that was abandoned for this one is coming to its end;
+    /// [`LockStepTrySendError::OutOfTurn`], [`LockStepTrySendError::Closed`]. All give the message
+    /// back.
+    pub fn try_send(&self, message: impl Into<Message>) -> Result<(), LockStepTrySendError> {
+        let mut message = message.into();
+        let mut open = Open::new(self);
+        match open.ask(&mut message, true).now_or_never() {
+            Some(Asked::Number(_)) => Ok(()),
+            Some(Asked::Reset(_) | Asked::OutOfTurn) => {
+                Err(LockStepTrySendError::OutOfTurn(message))
+            }
+            Some(Asked::Closed) => Err(LockStepTrySendError::Closed(message)),
+            None => Err(LockStepTrySendError::Full(message)),
         }
     }
 
@@ -154,15 +180,42 @@ impl ReqSocket {
     ///
     /// *Cancel safety*: a dropped future loses nothing; the reply can be waited for again.
     ///
-    /// *Errors*: [`RecvError::Lost`] with the endpoint and the reason when the connection died,
-    /// [`RecvError::OutOfTurn`] when nothing was asked, [`RecvError::Closed`].
-    pub async fn recv(&self) -> Result<Message, RecvError> {
-        let mut open = Open::new(self);
-        match open.answer().await {
-            Answer::Reply(reply) => Ok(reply),
-            Answer::Lost(endpoint, reason) => Err(RecvError::Lost { endpoint, reason }),
-            Answer::OutOfTurn => Err(RecvError::OutOfTurn),
-            Answer::Malformed(_) | Answer::Closed => Err(RecvError::Closed),
+    /// *Errors*: [`LockStepRecvError::Lost`] with the endpoint and the reason when the connection
+    /// died, [`LockStepRecvError::OutOfTurn`] when nothing was asked, [`LockStepRecvError::Closed`].
+    pub async fn recv(&self) -> Result<Message, LockStepRecvError> {
+        self.recv_from().await.map(|(_, reply)| reply)
+    }
+
+    /// As [`recv`](Self::recv), with the peer that has replied: its address, and what it says of
+    /// itself. It may have left since.
+    ///
+    /// *Cancel safety*: a dropped future loses nothing; the reply can be waited for again.
+    ///
+    /// *Errors*: as [`recv`](Self::recv).
+    pub async fn recv_from(&self) -> Result<(Peer, Message), LockStepRecvError> {
+        match Open::new(self).answer().await {
+            Answer::Reply(from, reply) => Ok((from, reply)),
+            Answer::Lost(endpoint, reason) => Err(LockStepRecvError::Lost { endpoint, reason }),
+            Answer::OutOfTurn => Err(LockStepRecvError::OutOfTurn),
+            Answer::Malformed(_) | Answer::Closed => Err(LockStepRecvError::Closed),
+        }
+    }
+
+    /// As [`recv`](Self::recv), without waiting.
+    ///
+    /// *Errors*: [`LockStepTryRecvError::Empty`] when the reply is not there yet, otherwise as
+    /// [`recv`](Self::recv).
+    pub fn try_recv(&self) -> Result<Message, LockStepTryRecvError> {
+        self.try_recv_from().map(|(_, reply)| reply)
+    }
+
+    /// As [`try_recv`](Self::try_recv), with the peer that has replied.
+    ///
+    /// *Errors*: as [`try_recv`](Self::try_recv).
+    pub fn try_recv_from(&self) -> Result<(Peer, Message), LockStepTryRecvError> {
+        match self.recv_from().now_or_never() {
+            Some(received) => Ok(received?),
+            None => Err(LockStepTryRecvError::Empty),
         }
     }
 }

@@ -4,7 +4,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use futures::Stream;
+use futures::{Sink, Stream};
 
 use super::builder::{Build, Identified, Parts, Probes, Receives, Routes, Sends, sealed};
 use super::core::Core;
@@ -135,6 +135,16 @@ impl RouterSocket {
         }
     }
 
+    /// The socket as a [`Sink`] of names and messages.
+    pub fn sink(&self) -> RouterSink {
+        RouterSink {
+            desk: Arc::clone(&self.desk),
+            place: Place::default(),
+            held: None,
+            _handle: self.handle.clone(),
+        }
+    }
+
     /// Queues a message for the peer of this name, waiting while its queue is full. Nobody else is held
     /// up by that.
     ///
@@ -160,14 +170,7 @@ impl RouterSocket {
             peer,
             message: &message,
         };
-        match sent.await {
-            Sent::ToPeer => Ok(()),
-            Sent::Closed => Err(SendToError::Closed(message)),
-            Sent::Unroutable | Sent::Full => Err(SendToError::Unroutable {
-                peer: peer.clone(),
-                message,
-            }),
-        }
+        accepted(sent.await, peer, message)
     }
 
     /// As [`send_to`](Self::send_to), without waiting.
@@ -185,7 +188,7 @@ impl RouterSocket {
             Sent::Full => Err(TrySendToError::Full(message)),
             Sent::Closed => Err(TrySendToError::Closed(message)),
             Sent::Unroutable => Err(TrySendToError::Unroutable {
-                peer: peer.clone(),
+                identity: peer.clone(),
                 message,
             }),
         }
@@ -200,13 +203,13 @@ impl RouterSocket {
     ///
     /// *Errors*: [`ConnectError::IdentityTaken`] when a peer has this name, otherwise as
     /// [`connect`](Self::connect).
-    pub fn connect_as<E>(&self, endpoint: E, peer: Identity) -> Result<Endpoint, ConnectError>
+    pub fn connect_as<E>(&self, endpoint: E, peer: &Identity) -> Result<Endpoint, ConnectError>
     where
         E: TryInto<Endpoint>,
         E::Error: Into<EndpointError>,
     {
         let endpoint = endpoint.try_into().map_err(Into::into)?;
-        self.handle.core().connect(endpoint, Some(&peer))
+        self.handle.core().connect(endpoint, Some(peer))
     }
 }
 
@@ -221,6 +224,20 @@ impl RouterSocket {
 }
 
 impl Desk {
+    #[inline]
+    fn poll_send(
+        &self,
+        cx: &Context<'_>,
+        place: &mut Place,
+        peer: &Identity,
+        message: &Message,
+    ) -> Poll<Sent> {
+        if self.law.drops_unroutable() {
+            return Poll::Ready(self.try_send(peer, message));
+        }
+        self.law.poll_send(cx, place, peer, message)
+    }
+
     fn try_send(&self, peer: &Identity, message: &Message) -> Sent {
         match self.law.try_send(peer, message) {
             Sent::Full | Sent::Unroutable if self.law.drops_unroutable() => {
@@ -248,11 +265,76 @@ impl Future for SendTo<'_> {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Sent> {
         let this = &mut *self;
         ready!(this.desk.sending.poll(cx));
-        if this.desk.law.drops_unroutable() {
-            return Poll::Ready(this.desk.try_send(this.peer, this.message));
+        this.desk
+            .poll_send(cx, &mut this.place, this.peer, this.message)
+    }
+}
+
+/// A ROUTER as a [`Sink`] of names and messages, got from [`RouterSocket::sink`]. A message for a peer
+/// that has no room waits in the sink, which takes no other one meanwhile, for whomever; flushing
+/// waits for that message, and dropping the sink drops it. What cannot be sent comes back in the
+/// error, and the sink goes on with the next one. Closing it leaves the socket open.
+#[derive(Debug)]
+pub struct RouterSink {
+    desk: Arc<Desk>,
+    place: Place,
+    /// This peer has no room for it.
+    held: Option<(Identity, Message)>,
+    /// Keeps the socket open.
+    _handle: Handle,
+}
+
+impl RouterSink {
+    fn poll_held(&mut self, cx: &Context<'_>) -> Poll<Result<(), SendToError>> {
+        let Some((peer, message)) = &self.held else {
+            return Poll::Ready(Ok(()));
+        };
+        let sent = ready!(self.desk.poll_send(cx, &mut self.place, peer, message));
+        let held = self.held.take();
+        Poll::Ready(held.map_or(Ok(()), |(peer, message)| accepted(sent, &peer, message)))
+    }
+}
+
+impl<M: Into<Message>> Sink<(Identity, M)> for RouterSink {
+    type Error = SendToError;
+
+    fn poll_ready(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), SendToError>> {
+        ready!(self.desk.sending.poll(cx));
+        self.poll_held(cx)
+    }
+
+    fn start_send(
+        mut self: Pin<&mut Self>,
+        (peer, message): (Identity, M),
+    ) -> Result<(), SendToError> {
+        let message = message.into();
+        match self.desk.try_send(&peer, &message) {
+            Sent::Full => {
+                self.held = Some((peer, message));
+                Ok(())
+            }
+            sent => accepted(sent, &peer, message),
         }
-        let law = &this.desk.law;
-        law.poll_send(cx, &mut this.place, this.peer, this.message)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), SendToError>> {
+        self.poll_held(cx)
+    }
+
+    fn poll_close(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), SendToError>> {
+        self.poll_held(cx)
+    }
+}
+
+/// What has become of a message that was waited for.
+fn accepted(sent: Sent, peer: &Identity, message: Message) -> Result<(), SendToError> {
+    match sent {
+        Sent::ToPeer => Ok(()),
+        Sent::Closed => Err(SendToError::Closed(message)),
+        Sent::Unroutable | Sent::Full => Err(SendToError::Unroutable {
+            identity: peer.clone(),
+            message,
+        }),
     }
 }
 

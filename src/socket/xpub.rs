@@ -16,7 +16,8 @@ use super::core::Core;
 use super::handle::{Handle, common_methods};
 use super::outlet::{Outlet, Publish, publishing_methods};
 use crate::error::{
-    AcceptError, RecvError, SendError, SubscriberSendError, TryRecvError, TrySendError,
+    AcceptError, RecvError, SendError, SubscriberSendError, SubscriberTrySendError, TryRecvError,
+    TrySendError,
 };
 use crate::message::Message;
 use crate::pattern::audience::{Denied, Policy, Sent, To};
@@ -297,30 +298,30 @@ impl SubscribeRequest {
         let Some(member) = self.asked.member else {
             return Err(SubscriberSendError::PeerGone(message));
         };
-        let sent = self.outlet.send(To::One(member), &message).await;
-        sent_to_one(sent, message)
+        match self.outlet.send(To::One(member), &message).await {
+            Sent::Done => Ok(()),
+            Sent::Unwanted => Err(SubscriberSendError::Unwanted(message)),
+            // It is waited for until it has room or is gone.
+            Sent::Gone | Sent::Full => Err(SubscriberSendError::PeerGone(message)),
+            Sent::Closed => Err(SubscriberSendError::Closed(message)),
+        }
     }
 
     /// As [`send`](Self::send), without waiting.
     ///
-    /// *Errors*: as [`send`](Self::send), and [`SubscriberSendError::Full`].
-    pub fn try_send(&self, message: impl Into<Message>) -> Result<(), SubscriberSendError> {
+    /// *Errors*: as [`send`](Self::send), and [`SubscriberTrySendError::Full`].
+    pub fn try_send(&self, message: impl Into<Message>) -> Result<(), SubscriberTrySendError> {
         let message = message.into();
         let Some(member) = self.asked.member else {
-            return Err(SubscriberSendError::PeerGone(message));
+            return Err(SubscriberTrySendError::PeerGone(message));
         };
-        let sent = self.outlet.fan_out.try_send(To::One(member), &message);
-        sent_to_one(sent, message)
-    }
-}
-
-fn sent_to_one(sent: Sent, message: Message) -> Result<(), SubscriberSendError> {
-    match sent {
-        Sent::Done => Ok(()),
-        Sent::Full => Err(SubscriberSendError::Full(message)),
-        Sent::Unwanted => Err(SubscriberSendError::Unwanted(message)),
-        Sent::Gone => Err(SubscriberSendError::PeerGone(message)),
-        Sent::Closed => Err(SubscriberSendError::Closed(message)),
+        match self.outlet.fan_out.try_send(To::One(member), &message) {
+            Sent::Done => Ok(()),
+            Sent::Full => Err(SubscriberTrySendError::Full(message)),
+            Sent::Unwanted => Err(SubscriberTrySendError::Unwanted(message)),
+            Sent::Gone => Err(SubscriberTrySendError::PeerGone(message)),
+            Sent::Closed => Err(SubscriberTrySendError::Closed(message)),
+        }
     }
 }
 

@@ -1,6 +1,10 @@
 //! XSUB: subscribes by messages, too, and hears everything that comes. RFC 29.
 
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use futures::Sink;
 
 use super::builder::{
     Build, ForwardsSubscriptions, Matches, Parts, Receives, Sends, SpeaksUpstream, Subscribes,
@@ -10,7 +14,7 @@ use super::core::Core;
 use super::handle::{Handle, common_methods};
 use super::pub_sub::{Subscribe, interest, subscribe, unsubscribe};
 use super::recv::{Inbox, receiving_methods};
-use crate::error::{Closed, SendError, TrySendError};
+use crate::error::{Closed, SendError};
 use crate::message::Message;
 use crate::pattern::interest::Interest;
 use crate::socket_type::SocketType;
@@ -67,7 +71,7 @@ impl XSubSocket {
     }
 
     /// How many distinct prefixes are subscribed to. libzmq: `ZMQ_TOPICS_COUNT`.
-    pub fn topics(&self) -> usize {
+    pub fn topic_count(&self) -> usize {
         self.interest.topics()
     }
 
@@ -86,6 +90,13 @@ impl XSubSocket {
     ///
     /// *Errors*: [`SendError::Closed`] gives the message back.
     pub async fn send(&self, message: impl Into<Message>) -> Result<(), SendError> {
+        self.try_send(message)
+    }
+
+    /// As [`send`](Self::send), for callers that are not async.
+    ///
+    /// *Errors*: [`SendError::Closed`] gives the message back.
+    pub fn try_send(&self, message: impl Into<Message>) -> Result<(), SendError> {
         let message = message.into();
         if self.handle.core().is_closing() {
             return Err(SendError::Closed(message));
@@ -94,17 +105,38 @@ impl XSubSocket {
         Ok(())
     }
 
-    /// As [`send`](Self::send), for callers that are not async.
-    ///
-    /// *Errors*: [`TrySendError::Closed`] gives the message back. It is never
-    /// [`Full`](TrySendError::Full).
-    pub fn try_send(&self, message: impl Into<Message>) -> Result<(), TrySendError> {
-        let message = message.into();
-        if self.handle.core().is_closing() {
-            return Err(TrySendError::Closed(message));
-        }
-        self.interest.send(message);
-        Ok(())
+    /// The socket as a [`Sink`](futures::Sink).
+    pub fn sink(&self) -> XSubSink {
+        XSubSink(self.clone())
+    }
+}
+
+/// An XSUB as a [`Sink`], got from [`XSubSocket::sink`]: what goes in is [sent](XSubSocket::send).
+/// It is always ready, flushing has nothing to wait for, and closing it leaves the socket open.
+#[derive(Debug)]
+pub struct XSubSink(XSubSocket);
+
+impl<M: Into<Message>> Sink<M> for XSubSink {
+    type Error = Closed;
+
+    fn poll_ready(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Result<(), Closed>> {
+        Poll::Ready(if self.0.is_closed() {
+            Err(Closed)
+        } else {
+            Ok(())
+        })
+    }
+
+    fn start_send(self: Pin<&mut Self>, message: M) -> Result<(), Closed> {
+        self.0.try_send(message).map_err(|_| Closed)
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Result<(), Closed>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_close(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Result<(), Closed>> {
+        Poll::Ready(Ok(()))
     }
 }
 

@@ -1,7 +1,10 @@
 //! Sockets whose type is chosen at run time: the verbs and framing of every type, and what is no
 //! verb or no option of it.
 
-use wirelark::{AnyRecvError, AnySendError, AnySocket, Identity, Message, PushSocket, SocketType};
+use wirelark::{
+    AnyRecvError, AnySendError, AnySocket, AnyTryRecvError, AnyTrySendError, Identity, Message,
+    PushSocket, SocketType,
+};
 
 use crate::kit::{assert_matches, soon, until};
 use crate::transport::{Transport, on_every_transport};
@@ -67,7 +70,7 @@ async fn every_pair_of_types_talks(transport: Transport) {
             soon(other.recv()).await.unwrap(),
             Message::from(["hello", "there"])
         );
-        assert_matches!(other.try_recv(), Err(AnyRecvError::Empty));
+        assert_matches!(other.try_recv(), Err(AnyTryRecvError::Empty));
         assert_eq!((bound.peers().len(), bound.stats().sent.messages), (1, 1));
         soon(bound.close()).await;
         assert_matches!(bound.send("x").await, Err(AnySendError::Closed(_)));
@@ -96,7 +99,7 @@ async fn a_router_takes_and_gives_names(transport: Transport) {
     assert_eq!(error.into_message(), Message::from(["bob", "e"]));
     for nameless in [Message::from("ada"), Message::from(["", "x"])] {
         match router.try_send(&nameless) {
-            Err(AnySendError::NoAddress(message)) => assert_eq!(message, nameless),
+            Err(AnyTrySendError::NoAddress(message)) => assert_eq!(message, nameless),
             other => panic!("{other:?}"),
         }
     }
@@ -120,11 +123,11 @@ async fn rep_and_req_take_turns(transport: Transport) {
     assert_matches!(req.recv().await, Err(AnyRecvError::OutOfTurn));
     assert_matches!(
         rep.try_send("nobody asked"),
-        Err(AnySendError::OutOfTurn(_))
+        Err(AnyTrySendError::OutOfTurn(_))
     );
     for round in 0..3 {
         soon(req.send(["question", "two"])).await.unwrap();
-        assert_matches!(req.try_recv(), Err(AnyRecvError::Empty));
+        assert_matches!(req.try_recv(), Err(AnyTryRecvError::Empty));
         assert_eq!(
             soon(rep.recv()).await.unwrap(),
             Message::from(["question", "two"])
@@ -176,12 +179,12 @@ fn what_a_type_does_not_do_is_named() {
             assert_eq!(error.into_message().len(), 2);
         } else {
             assert!(
-                !matches!(sent, Err(AnySendError::NoSuchVerb { .. })),
+                !matches!(sent, Err(AnyTrySendError::NoSuchVerb { .. })),
                 "{name}"
             );
         }
         let received = socket.try_recv().unwrap_err();
-        let is_mute = matches!(received, AnyRecvError::NoSuchVerb(_));
+        let is_mute = matches!(received, AnyTryRecvError::NoSuchVerb(_));
         assert_eq!(is_mute, matches!(socket_type, Push | Pub), "{name}");
         let subscribed = socket.subscribe("x");
         assert_eq!(

@@ -138,10 +138,10 @@ async fn a_router_names_whom_it_connects_to_while_it_receives(transport: Transpo
     let (x, y, z) = (router("X"), router("Y"), router("Z"));
     let at_x = x.bind(transport.anywhere()).await.unwrap();
     let at_z = z.bind(transport.anywhere()).await.unwrap();
-    y.connect_as(&at_x, name("x of y")).unwrap();
+    y.connect_as(&at_x, &name("x of y")).unwrap();
     soon(y.send_to(&name("x of y"), "from Y")).await.unwrap();
     until(|| x.stats().received.messages == 1).await;
-    x.connect_as(&at_z, name("z of x")).unwrap();
+    x.connect_as(&at_z, &name("z of x")).unwrap();
     soon(x.send_to(&name("z of x"), "from X")).await.unwrap();
     let (peer, message) = soon(z.recv()).await.unwrap();
     assert_eq!((peer, message), (name("X"), Message::from("from X")));

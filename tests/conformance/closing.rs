@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use wirelark::{
-    BindError, Closed, ConnectError, DealerSocket, Event, PubSocket, PullSocket, PushSocket,
-    RecvError, RepSocket, ReqSocket, RequestError, RouterSocket, SendError, SubSocket,
-    TryRecvError, TrySendError,
+    BindError, Closed, ConnectError, DealerSocket, Event, LockStepRecvError, LockStepSendError,
+    PubSocket, PullSocket, PushSocket, RecvError, RepSocket, ReqSocket, RequestError, RouterSocket,
+    SendError, SubSocket, TryRecvError, TrySendError,
 };
 
 use crate::kit::raw::RawPeer;
@@ -204,7 +204,7 @@ async fn nothing_works_after_close(transport: Transport) {
     let publisher = PubSocket::new();
     publisher.close().await;
     assert_eq!(given_back(publisher.send("mine").await), "mine");
-    assert_matches!(publisher.try_send("mine"), Err(TrySendError::Closed(_)));
+    assert_matches!(publisher.try_send("mine"), Err(SendError::Closed(_)));
     assert_matches!(publisher.wait_for_subscribers("", 0).await, Err(Closed));
 
     let subscriber = SubSocket::new();
@@ -216,12 +216,18 @@ async fn nothing_works_after_close(transport: Transport) {
     let rep = RepSocket::new();
     rep.close().await;
     assert_matches!(rep.recv().await, Err(RecvError::Closed));
-    assert_eq!(given_back(rep.send("mine").await), "mine");
+    assert_eq!(
+        rep.send("mine").await.unwrap_err().into_message().text(),
+        "mine"
+    );
 
     let req = ReqSocket::new();
     req.close().await;
     assert_matches!(req.request("x").await, Err(RequestError::Closed(_)));
-    assert_eq!(given_back(req.send("mine").await), "mine");
+    assert_eq!(
+        req.send("mine").await.unwrap_err().into_message().text(),
+        "mine"
+    );
 
     // In the middle of a lock-step exchange, too.
     let req = ReqSocket::new();
@@ -232,8 +238,9 @@ async fn nothing_works_after_close(transport: Transport) {
         async move { req.close().await }
     });
     until(|| matches!(req.connect("inproc://x"), Err(ConnectError::Closed))).await;
-    assert_matches!(soon(req.recv()).await, Err(RecvError::Closed));
-    assert_eq!(given_back(soon(req.send("mine")).await), "mine");
+    assert_matches!(soon(req.recv()).await, Err(LockStepRecvError::Closed));
+    let refused = soon(req.send("mine")).await.unwrap_err();
+    assert_matches!(refused, LockStepSendError::Closed(_));
     assert_matches!(soon(req.request("x")).await, Err(RequestError::Closed(_)));
     closing.abort();
 }

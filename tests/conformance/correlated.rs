@@ -6,8 +6,8 @@ use std::time::Duration;
 use futures::future::join_all;
 use tokio::net::TcpListener;
 use wirelark::{
-    DisconnectReason, Event, Message, PeerFault, ProtocolError, RecvError, RepSocket, ReqSocket,
-    RequestError, SendError, SocketBuilder,
+    DisconnectReason, Event, LockStepRecvError, LockStepSendError, Message, PeerFault,
+    ProtocolError, RepSocket, ReqSocket, RequestError, SocketBuilder,
 };
 
 use crate::kit::raw::RawPeer;
@@ -169,7 +169,7 @@ async fn lock_step_beside_requests(transport: Transport) {
     request.reply("to request").await.unwrap();
     assert_eq!(soon(whole).await.unwrap().unwrap().text(), "to request");
     assert_eq!(soon(req.recv()).await.unwrap().text(), "to recv");
-    assert_matches!(soon(req.recv()).await, Err(RecvError::OutOfTurn));
+    assert_matches!(soon(req.recv()).await, Err(LockStepRecvError::OutOfTurn));
 }
 
 async fn lock_step_alone_stays_strict(transport: Transport) {
@@ -178,7 +178,10 @@ async fn lock_step_alone_stays_strict(transport: Transport) {
     req.connect(rep.bind(transport.anywhere()).await.unwrap())
         .unwrap();
     soon(req.send("first")).await.unwrap();
-    assert_matches!(soon(req.send("second")).await, Err(SendError::OutOfTurn(_)));
+    assert_matches!(
+        soon(req.send("second")).await,
+        Err(LockStepSendError::OutOfTurn(_))
+    );
     soon(rep.recv()).await.unwrap().reply("fine").await.unwrap();
     assert_eq!(soon(req.recv()).await.unwrap().text(), "fine");
 }
@@ -247,7 +250,7 @@ async fn what_piles_up_is_sent(transport: Transport) {
         request.reply(echo).await.unwrap();
     }
     assert_eq!(soon(req.recv()).await.unwrap().text(), "answered");
-    assert_matches!(soon(req.recv()).await, Err(RecvError::OutOfTurn));
+    assert_matches!(soon(req.recv()).await, Err(LockStepRecvError::OutOfTurn));
 }
 
 /// Without numbers nothing else tells the late reply from the one that is waited for.
@@ -285,7 +288,7 @@ async fn relaxed_alone_gives_the_connection_up(transport: Transport) {
     second.reply("in time").await.unwrap();
     match soon(waiter).await.unwrap() {
         Ok(reply) => assert_eq!(reply.text(), "in time"),
-        Err(RecvError::OutOfTurn) => {
+        Err(LockStepRecvError::OutOfTurn) => {
             assert_eq!(soon(req.recv()).await.unwrap().text(), "in time");
         }
         other => panic!("{other:?}"),

@@ -42,7 +42,7 @@ async fn peers_that_close_while_they_connect(transport: Transport) {
         publisher.send("honest work").await.unwrap();
         assert_eq!(soon(subscriber.recv()).await.unwrap().text(), "honest work");
         soon(subscriber.close()).await;
-        until(|| publisher.topics() == 0 && publisher.peers().is_empty()).await;
+        until(|| publisher.topic_count() == 0 && publisher.peers().is_empty()).await;
     }
 }
 

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use tokio::net::TcpListener;
 use wirelark::{
-    AcceptError, Message, PubSocket, RepSocket, ReqSocket, SendError, SubSocket, SubscribeRequest,
-    SubscriberMessage, TryRecvError, XPubSocket, XSubSocket,
+    AcceptError, LockStepSendError, Message, PubSocket, RepSocket, ReqSocket, SubSocket,
+    SubscribeRequest, SubscriberMessage, TryRecvError, XPubSocket, XSubSocket,
 };
 
 use crate::kit::raw::RawPeer;
@@ -86,32 +86,32 @@ async fn a_publisher_becomes_manual_and_automatic(transport: Transport) {
     subscriber.subscribe("before").unwrap();
     let before = requested(&publisher).await;
     assert_eq!(before.accept_as("x"), Err(AcceptError::NotManual));
-    assert_eq!(publisher.topics(), 1);
+    assert_eq!(publisher.topic_count(), 1);
 
     publisher.options().set_manual(true);
     assert!(publisher.options().manual());
     subscriber.subscribe("during").unwrap();
     let during = requested(&publisher).await;
-    assert_eq!(publisher.topics(), 1);
+    assert_eq!(publisher.topic_count(), 1);
     // What was given by itself is the user's to take away.
     subscriber.unsubscribe("before").unwrap();
     match soon(publisher.recv()).await.unwrap() {
         SubscriberMessage::Cancel(cancel) => {
-            assert_eq!(publisher.topics(), 1);
+            assert_eq!(publisher.topic_count(), 1);
             cancel.accept();
         }
         other => panic!("{other:?} is no cancellation"),
     }
-    assert_eq!(publisher.topics(), 0);
+    assert_eq!(publisher.topic_count(), 0);
 
     publisher.options().set_manual(false);
     subscriber.subscribe("after").unwrap();
     assert_eq!(shown(&publisher).await, b"\x01after");
-    assert_eq!(publisher.topics(), 1);
+    assert_eq!(publisher.topic_count(), 1);
     // What was for the user to decide still is.
     during.accept_as("else").unwrap();
     during.accept().unwrap();
-    assert_eq!(publisher.topics(), 3);
+    assert_eq!(publisher.topic_count(), 3);
     for topic in ["else", "during", "after"] {
         publisher.send(topic).await.unwrap();
         assert_eq!(soon(subscriber.recv()).await.unwrap().text(), topic);
@@ -124,7 +124,7 @@ async fn a_publisher_becomes_manual_and_automatic(transport: Transport) {
         assert_eq!(shown(&publisher).await, expected);
     }
     assert_matches!(publisher.try_recv(), Err(TryRecvError::Empty));
-    assert_eq!(publisher.topics(), 0);
+    assert_eq!(publisher.topic_count(), 0);
 }
 
 async fn a_welcome_is_for_those_who_come(transport: Transport) {
@@ -218,14 +218,20 @@ async fn a_strict_req_becomes_relaxed(transport: Transport) {
         .unwrap();
     soon(req.send("first")).await.unwrap();
     soon(rep.recv()).await.unwrap().into_parts().0.text();
-    assert_matches!(soon(req.send("second")).await, Err(SendError::OutOfTurn(_)));
+    assert_matches!(
+        soon(req.send("second")).await,
+        Err(LockStepSendError::OutOfTurn(_))
+    );
     req.options().set_relaxed(true);
     soon(req.send("second")).await.unwrap();
     let second = soon(rep.recv()).await.unwrap();
     assert_eq!(second.text(), "second");
     second.reply("fine").await.unwrap();
     req.options().set_relaxed(false);
-    assert_matches!(soon(req.send("third")).await, Err(SendError::OutOfTurn(_)));
+    assert_matches!(
+        soon(req.send("third")).await,
+        Err(LockStepSendError::OutOfTurn(_))
+    );
     assert_eq!(soon(req.recv()).await.unwrap().text(), "fine");
 }
 

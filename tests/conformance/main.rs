@@ -40,6 +40,7 @@ mod runtimes;
 mod seeing;
 mod senders;
 mod table;
+mod verbs;
 mod water_marks;
 mod xpub;
 mod xsub;

@@ -149,7 +149,7 @@ async fn a_peer_named_beforehand_can_be_addressed_at_once(transport: Transport) 
     let router = RouterSocket::new();
     let endpoint = transport.somewhere();
     router
-        .connect_as(endpoint.as_str(), name("server"))
+        .connect_as(endpoint.as_str(), &name("server"))
         .unwrap();
     router.try_send_to(&name("server"), "early").unwrap();
     // Whatever it calls itself.
@@ -172,7 +172,7 @@ async fn a_peer_named_beforehand_keeps_its_name(transport: Transport) {
     let router = RouterSocket::new();
     let endpoint = transport.somewhere();
     router
-        .connect_as(endpoint.as_str(), name("server"))
+        .connect_as(endpoint.as_str(), &name("server"))
         .unwrap();
     for life in 0..3 {
         soon(router.send_to(&name("server"), life.to_string()))
@@ -190,7 +190,7 @@ async fn a_peer_named_beforehand_keeps_its_name(transport: Transport) {
         Err(TrySendToError::Unroutable { .. })
     );
     router
-        .connect_as(transport.somewhere().as_str(), name("server"))
+        .connect_as(transport.somewhere().as_str(), &name("server"))
         .unwrap();
 }
 
@@ -203,12 +203,12 @@ async fn a_name_is_given_once(transport: Transport) {
     until(|| router.peers().len() == 1).await;
     let elsewhere = transport.somewhere();
     assert_matches!(
-        router.connect_as(elsewhere.as_str(), name("ada")),
+        router.connect_as(elsewhere.as_str(), &name("ada")),
         Err(ConnectError::IdentityTaken { ref identity, .. }) if *identity == name("ada")
     );
-    router.connect_as(elsewhere.as_str(), name("bob")).unwrap();
+    router.connect_as(elsewhere.as_str(), &name("bob")).unwrap();
     assert_matches!(
-        router.connect_as(elsewhere.as_str(), name("bob")),
+        router.connect_as(elsewhere.as_str(), &name("bob")),
         Err(ConnectError::IdentityTaken { .. })
     );
     // What this side has given nobody can take, handover or not.

@@ -84,7 +84,7 @@ async fn subscriptions_are_counted(transport: Transport) {
     publisher.send("a 1").await.unwrap();
     assert_eq!(soon(subscriber.recv()).await.unwrap().text(), "a 1");
     subscriber.unsubscribe("a").unwrap();
-    until(|| publisher.topics() == 1).await;
+    until(|| publisher.topic_count() == 1).await;
     publisher.send("a 2").await.unwrap();
     publisher.send("b 3").await.unwrap();
     assert_eq!(soon(subscriber.recv()).await.unwrap().text(), "b 3");
@@ -132,7 +132,7 @@ async fn a_message_that_matches_twice_comes_once(transport: Transport) {
         .subscribe("ab")
         .build();
     subscriber.connect(&endpoint).unwrap();
-    until(|| publisher.topics() == 3).await;
+    until(|| publisher.topic_count() == 3).await;
     publisher.send("abc").await.unwrap();
     publisher.send("end").await.unwrap();
     assert_eq!(soon(subscriber.recv()).await.unwrap().text(), "abc");
@@ -154,7 +154,7 @@ async fn subscriptions_are_replayed_to_a_new_publisher(transport: Transport) {
         soon(publisher.wait_for_subscribers("a", 1)).await.unwrap();
         soon(publisher.wait_for_subscribers("b", 1)).await.unwrap();
         subscriber.unsubscribe("gone").unwrap();
-        until(|| publisher.topics() == 2).await;
+        until(|| publisher.topic_count() == 2).await;
         publisher.send(format!("b {round}")).await.unwrap();
         let message = soon(subscriber.recv()).await.unwrap();
         assert_eq!(message.text(), format!("b {round}"));
@@ -191,9 +191,9 @@ async fn a_subscriber_that_leaves_is_forgotten(transport: Transport) {
     let endpoint = publisher.bind(transport.anywhere()).await.unwrap();
     let subscriber = SubSocket::builder().subscribe("a").subscribe("b").build();
     subscriber.connect(&endpoint).unwrap();
-    until(|| publisher.topics() == 2).await;
+    until(|| publisher.topic_count() == 2).await;
     soon(subscriber.close()).await;
-    until(|| publisher.topics() == 0 && publisher.peers().is_empty()).await;
+    until(|| publisher.topic_count() == 0 && publisher.peers().is_empty()).await;
     publisher.send("a").await.unwrap();
     assert_eq!(publisher.stats().dropped, 0);
 }
@@ -210,7 +210,7 @@ async fn a_subscriber_that_disconnects_is_forgotten(transport: Transport) {
         let message = soon(subscriber.recv()).await.unwrap();
         assert_eq!(message.text(), format!("a {round}"));
         subscriber.disconnect(&endpoint).unwrap();
-        until(|| publisher.topics() == 0 && publisher.peers().is_empty()).await;
+        until(|| publisher.topic_count() == 0 && publisher.peers().is_empty()).await;
         publisher.send("a word to nobody").await.unwrap();
         assert_matches!(subscriber.try_recv(), Err(TryRecvError::Empty));
     }
@@ -245,7 +245,7 @@ async fn topics_of_any_length(transport: Transport) {
         publisher.send(topic.as_slice()).await.unwrap();
         assert_eq!(soon(subscriber.recv()).await.unwrap().byte_len(), length);
         subscriber.unsubscribe(&topic).unwrap();
-        until(|| publisher.topics() == 0).await;
+        until(|| publisher.topic_count() == 0).await;
     }
 }
 
@@ -345,5 +345,5 @@ async fn no_subscription_is_lost_to_a_water_mark() {
     }
     let publisher = PubSocket::new();
     publisher.bind(&place).await.unwrap();
-    until(|| publisher.topics() == 5_000).await;
+    until(|| publisher.topic_count() == 5_000).await;
 }

@@ -3,8 +3,8 @@
 use futures::future::join_all;
 use tokio::net::TcpListener;
 use wirelark::{
-    DisconnectReason, PeerFault, ProtocolError, RecvError, RepSocket, ReqSocket, RequestError,
-    SendError,
+    DisconnectReason, LockStepRecvError, LockStepSendError, PeerFault, ProtocolError, RepSocket,
+    ReqSocket, RequestError,
 };
 
 use crate::kit::raw::RawPeer;
@@ -115,14 +115,14 @@ async fn out_of_turn(transport: Transport) {
     let endpoint = rep.bind(transport.anywhere()).await.unwrap();
     let req = ReqSocket::new();
     req.connect(&endpoint).unwrap();
-    assert_matches!(soon(req.recv()).await, Err(RecvError::OutOfTurn));
+    assert_matches!(soon(req.recv()).await, Err(LockStepRecvError::OutOfTurn));
     match rep.send("unasked").await {
-        Err(SendError::OutOfTurn(message)) => assert_eq!(message.text(), "unasked"),
+        Err(LockStepSendError::OutOfTurn(message)) => assert_eq!(message.text(), "unasked"),
         other => panic!("{other:?}"),
     }
     soon(req.send("first")).await.unwrap();
     match soon(req.send("second")).await {
-        Err(SendError::OutOfTurn(message)) => assert_eq!(message.text(), "second"),
+        Err(LockStepSendError::OutOfTurn(message)) => assert_eq!(message.text(), "second"),
         other => panic!("{other:?}"),
     }
     match soon(req.request("third")).await {
@@ -131,9 +131,12 @@ async fn out_of_turn(transport: Transport) {
     }
     assert_eq!(soon(rep.recv()).await.unwrap().text(), "first");
     rep.send("answer").await.unwrap();
-    assert_matches!(rep.send("again").await, Err(SendError::OutOfTurn(_)));
+    assert_matches!(
+        rep.send("again").await,
+        Err(LockStepSendError::OutOfTurn(_))
+    );
     assert_eq!(soon(req.recv()).await.unwrap().text(), "answer");
-    assert_matches!(soon(req.recv()).await, Err(RecvError::OutOfTurn));
+    assert_matches!(soon(req.recv()).await, Err(LockStepRecvError::OutOfTurn));
     // Nothing of that did any harm.
     echo(&rep, "");
     assert_eq!(soon(req.request("fourth")).await.unwrap().text(), "fourth");
@@ -235,7 +238,7 @@ async fn a_server_that_closes_loses_the_request(transport: Transport) {
     soon(req.send("deadly, too")).await.unwrap();
     drop(soon(rep.recv()).await.unwrap());
     soon(rep.close()).await;
-    assert_matches!(soon(req.recv()).await, Err(RecvError::Lost { .. }));
+    assert_matches!(soon(req.recv()).await, Err(LockStepRecvError::Lost { .. }));
     let rep = RepSocket::new();
     rep.bind(&place).await.unwrap();
     echo(&rep, "");

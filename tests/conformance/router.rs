@@ -111,8 +111,10 @@ async fn an_unknown_name_gives_the_message_back(transport: Transport) {
         Identity::of_peer("\0ada").unwrap(),
     ] {
         match soon(router.send_to(&unknown, ["a", "b"])).await {
-            Err(SendToError::Unroutable { peer, message, .. }) => {
-                assert_eq!((peer, message), (unknown.clone(), ["a", "b"].into()));
+            Err(SendToError::Unroutable {
+                identity, message, ..
+            }) => {
+                assert_eq!((identity, message), (unknown.clone(), ["a", "b"].into()));
             }
             other => panic!("{other:?}"),
         }
@@ -139,7 +141,7 @@ async fn what_has_no_way_is_dropped_and_counted_on_demand(transport: Transport) 
     // Nobody is there yet, so there is room for one.
     let ada = DealerSocket::builder().recv_hwm(1).build();
     let endpoint = transport.somewhere();
-    router.connect_as(endpoint.as_str(), name("ada")).unwrap();
+    router.connect_as(endpoint.as_str(), &name("ada")).unwrap();
     for text in ["one", "two", "three"] {
         soon(router.send_to(&name("ada"), text)).await.unwrap();
     }
@@ -332,7 +334,7 @@ async fn a_farewell_takes_nobody_s_name() {
     soon(router.recv()).await.unwrap();
 
     let place = Transport::Tcp.somewhere();
-    router.connect_as(&place, name("bob")).unwrap();
+    router.connect_as(&place, &name("bob")).unwrap();
     soon(router.send_to(&name("bob"), "so long")).await.unwrap();
     let mut events = router.events();
     router.disconnect(&place).unwrap();

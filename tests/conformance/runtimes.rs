@@ -137,7 +137,7 @@ fn a_name_and_a_seat_are_free_again() {
     let mut of_pair = pair.events();
     ends.block_on(async {
         let nowhere = Transport::Tcp.somewhere();
-        router.connect_as(nowhere.as_str(), server.clone()).unwrap();
+        router.connect_as(nowhere.as_str(), &server).unwrap();
         router.try_send_to(&server, "lost").unwrap();
         pair.connect(Transport::Tcp.somewhere()).unwrap();
         pair.try_send("lost").unwrap();
@@ -158,7 +158,7 @@ fn a_name_and_a_seat_are_free_again() {
         let dealer = DealerSocket::new();
         let endpoint = dealer.bind("tcp://127.0.0.1:*").await.unwrap();
         router
-            .connect_as(endpoint.to_string().as_str(), server.clone())
+            .connect_as(endpoint.to_string().as_str(), &server)
             .unwrap();
         soon(router.send_to(&server, "hello")).await.unwrap();
         assert_eq!(soon(dealer.recv()).await.unwrap().text(), "hello");

@@ -2,7 +2,8 @@
 
 use wirelark::{
     AcceptError, Message, PubSocket, SubSocket, SubscribeRequest, SubscriberMessage,
-    SubscriberSendError, TryRecvError, TrySendError, XPubSocket, XSubSocket,
+    SubscriberSendError, SubscriberTrySendError, TryRecvError, TrySendError, XPubSocket,
+    XSubSocket,
 };
 
 use crate::kit::{assert_matches, soon, until};
@@ -66,7 +67,7 @@ async fn the_first_and_the_last_of_a_prefix_are_shown(transport: Transport) {
     second.subscribe("a").unwrap();
     second.subscribe("b").unwrap();
     assert_eq!(shown(&publisher).await, b"\x01b");
-    assert_eq!(publisher.topics(), 2);
+    assert_eq!(publisher.topic_count(), 2);
     first.unsubscribe("a").unwrap();
     first.subscribe("c").unwrap();
     assert_eq!(shown(&publisher).await, b"\x01c");
@@ -107,7 +108,7 @@ async fn verboser_shows_every_cancellation(transport: Transport) {
     assert_eq!(shown(&publisher).await, b"\0a");
     soon(second.close()).await;
     assert_eq!(shown(&publisher).await, b"\0a");
-    assert_eq!(publisher.topics(), 0);
+    assert_eq!(publisher.topic_count(), 0);
 }
 
 async fn what_was_never_subscribed_to_is_cancelled(transport: Transport) {
@@ -155,13 +156,13 @@ async fn manual_requests_take_effect_when_accepted(transport: Transport) {
     }
     let request = requested(&publisher).await;
     assert_eq!(request.topic(), b"a");
-    assert_eq!(publisher.topics(), 0);
+    assert_eq!(publisher.topic_count(), 0);
     request.accept().unwrap();
     let request = requested(&publisher).await;
     request.accept_as("xb").unwrap();
     request.accept_as("xc").unwrap();
     drop(requested(&publisher).await);
-    assert_eq!(publisher.topics(), 3);
+    assert_eq!(publisher.topic_count(), 3);
     for topic in ["a", "b", "refused", "xb", "xc"] {
         publisher.send(topic).await.unwrap();
     }
@@ -176,12 +177,12 @@ async fn manual_requests_take_effect_when_accepted(transport: Transport) {
         }
         other => panic!("{other:?} is no cancellation"),
     }
-    assert_eq!(publisher.topics(), 2);
+    assert_eq!(publisher.topic_count(), 2);
     // What it was given ends with it, and what it had asked for and not cancelled is shown.
     soon(subscriber.close()).await;
     assert_eq!(shown(&publisher).await, b"\0a");
     assert_eq!(shown(&publisher).await, b"\0refused");
-    assert_eq!(publisher.topics(), 0);
+    assert_eq!(publisher.topic_count(), 0);
     assert_matches!(publisher.try_recv(), Err(TryRecvError::Empty));
 }
 
@@ -196,9 +197,12 @@ async fn a_manual_request_outlives_its_subscriber(transport: Transport) {
         other => panic!("{other:?} is no cancellation"),
     };
     assert_eq!(request.accept(), Err(AcceptError::PeerGone));
-    assert_matches!(request.try_send("a"), Err(SubscriberSendError::PeerGone(_)));
+    assert_matches!(
+        request.try_send("a"),
+        Err(SubscriberTrySendError::PeerGone(_))
+    );
     cancel.accept();
-    assert_eq!(publisher.topics(), 0);
+    assert_eq!(publisher.topic_count(), 0);
     soon(publisher.close()).await;
     assert_eq!(request.accept(), Err(AcceptError::Closed));
 }
@@ -354,7 +358,7 @@ async fn a_broker_forwards_both_ways(transport: Transport) {
     soon(subscriber.close()).await;
     let cancel = soon(backend.recv()).await.unwrap();
     frontend.send(cancel).await.unwrap();
-    until(|| publisher.topics() == 0).await;
+    until(|| publisher.topic_count() == 0).await;
 }
 
 async fn matching_turned_round(transport: Transport) {
@@ -372,7 +376,7 @@ async fn matching_turned_round(transport: Transport) {
     for socket in [&one, &two] {
         socket.connect(&endpoint).unwrap();
     }
-    until(|| publisher.topics() == 2).await;
+    until(|| publisher.topic_count() == 2).await;
     soon(publisher.wait_for_subscribers("c", 2)).await.unwrap();
     soon(publisher.wait_for_subscribers("b", 1)).await.unwrap();
     for text in ["a", "b", "c"] {

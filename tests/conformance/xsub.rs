@@ -32,7 +32,7 @@ async fn messages_subscribe_and_cancel(transport: Transport) {
     subscriber.send(b"\x01a").await.unwrap();
     subscriber.try_send(b"\x01a").unwrap();
     subscriber.send(b"\x01").await.unwrap();
-    assert_eq!(subscriber.topics(), 2);
+    assert_eq!(subscriber.topic_count(), 2);
     assert_eq!(shown(&publisher).await, Message::from(b"\x01a"));
     assert_eq!(shown(&publisher).await, Message::from(b"\x01"));
     subscriber.send(b"\0a").await.unwrap();

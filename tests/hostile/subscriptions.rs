@@ -22,7 +22,7 @@ async fn bomb(start: Vec<u8>) -> ProtocolError {
         }
     }
     let fault = fault(&mut scene.events, &peer.address()).await;
-    assert_eq!(scene.socket.topics(), 1);
+    assert_eq!(scene.socket.topic_count(), 1);
     scene.unharmed().await;
     fault
 }
@@ -66,7 +66,7 @@ async fn a_subscription_too_many() {
     // An answer behind all of it proves that it has been read.
     peer.send(frames::ping(b"")).await;
     assert!(peer.frame().await.is("PONG"));
-    assert_eq!(scene.socket.topics(), LIMIT + 1);
+    assert_eq!(scene.socket.topic_count(), LIMIT + 1);
     // Once more is no subscription more.
     peer.send(frames::command("SUBSCRIBE", "topic 0")).await;
     peer.send(frames::ping(b"")).await;
@@ -79,7 +79,7 @@ async fn a_subscription_too_many() {
         ProtocolError::TooManySubscriptions { limit: LIMIT }
     );
     // What the peer had asked for goes with it.
-    assert_eq!(scene.socket.topics(), 1);
+    assert_eq!(scene.socket.topic_count(), 1);
     scene.unharmed().await;
 }
 
@@ -114,7 +114,7 @@ async fn cancellations() {
         .unwrap();
     peer.send(frames::last("\0a")).await;
     let publisher = scene.socket.clone();
-    until(|| publisher.topics() == 1).await;
+    until(|| publisher.topic_count() == 1).await;
     scene.goes_on().await;
     scene.unharmed().await;
 }
@@ -222,7 +222,7 @@ async fn manual_requests_are_limited() {
     peer.send(all).await;
     peer.send(frames::command("CANCEL", "the end")).await;
     assert_eq!(soon(reading).await.unwrap(), 1 + LIMIT);
-    assert_eq!(publisher.topics(), 0);
+    assert_eq!(publisher.topic_count(), 0);
     peer.send(frames::command("SUBSCRIBE", "one too many"))
         .await;
     assert_eq!(

@@ -8,6 +8,7 @@ use crate::pattern::PeerId;
 use crate::pattern::envelope::{Numbered, is_numbered, open_numbered, open_reply};
 use crate::pattern::exchange::Stage;
 use crate::pattern::round_robin::Sent;
+use crate::peer_handle::Peer;
 use crate::pipe::sync::MutexGuard;
 use crate::wire::batch::Batch;
 
@@ -42,13 +43,13 @@ impl Requests {
                     };
                 }
                 Stage::AskAgain(_) => ready!(self.ask_again(cx, tickets, number, &mut state)),
-                Stage::Answered(_) | Stage::Lost(..) => {
+                Stage::Answered(..) | Stage::Lost(..) => {
                     let exchange = state.exchanges.end(number);
                     self.ended(state);
                     // It may have been woken for a reply that is somebody else's.
                     self.inbox.leave(&mut tickets.reply);
                     return Poll::Ready(match exchange.map(|exchange| exchange.stage) {
-                        Some(Stage::Answered(reply)) => Answer::Reply(reply),
+                        Some(Stage::Answered(from, reply)) => Answer::Reply(from, reply),
                         Some(Stage::Lost(endpoint, reason)) => Answer::Lost(endpoint, reason),
                         _ => Answer::OutOfTurn,
                     });
@@ -69,22 +70,25 @@ impl Requests {
     ) -> Poll<Answer> {
         let state = &mut *guard;
         let has_numbered = state.has_numbered;
-        let from_peer = |id, batch: &mut Batch| {
+        let from_peer = |id, from: &Peer, batch: &mut Batch| {
             let message = batch.pop()?;
             if id == peer && !(has_numbered && is_numbered(&message)) {
-                return Some(message);
+                return Some((from.clone(), message));
             }
             state.dropped = state.dropped.saturating_add(1);
             None
         };
-        let message = ready!(self.inbox.poll_next(cx, &mut tickets.reply, from_peer));
-        Poll::Ready(match message.map(open_reply) {
-            None => Answer::Closed,
-            Some(None) => self.malformed(peer),
-            Some(Some(reply)) => {
+        let inbox = &self.inbox;
+        let next = ready!(inbox.poll_next_from(cx, &mut tickets.reply, from_peer));
+        let Some((from, message)) = next else {
+            return Poll::Ready(Answer::Closed);
+        };
+        Poll::Ready(match open_reply(message) {
+            None => self.malformed(peer),
+            Some(reply) => {
                 state.exchanges.end(number);
                 self.ended(guard);
-                Answer::Reply(reply)
+                Answer::Reply(from, reply)
             }
         })
     }
@@ -109,7 +113,7 @@ impl Requests {
             dropped,
             ..
         } = state;
-        self.inbox.drain(peer, |message| {
+        self.inbox.drain(peer, |from, message| {
             let reply = if rules.correlate {
                 match open_numbered(message) {
                     Numbered::Reply(number, reply) => Some((number, reply)),
@@ -119,7 +123,7 @@ impl Requests {
                 exchanges.first_with(peer).zip(open_reply(message))
             };
             let answered = reply.is_some_and(|(number, reply)| {
-                !queued.contains(&number) && exchanges.answer(number, peer, reply)
+                !queued.contains(&number) && exchanges.answer(number, peer, from, reply)
             });
             if !answered {
                 *dropped = dropped.saturating_add(1);
@@ -139,15 +143,15 @@ impl Requests {
         let state = &mut *guard;
         let lock_step = state.exchanges.lock_step();
         let (mut wakers, mut for_recv) = (Vec::new(), false);
-        let sort = |peer, batch: &mut Batch| {
+        let sort = |peer, from: &Peer, batch: &mut Batch| {
             match open_numbered(batch.pop()?) {
                 Numbered::Malformed => return Some(Err(peer)),
                 Numbered::Reply(number, reply) if state.exchanges.is_asked(number, peer) => {
                     if number == wanted {
-                        return Some(Ok(reply));
+                        return Some(Ok((from.clone(), reply)));
                     }
                     let exchange = state.exchanges.get_mut(number)?;
-                    exchange.stage = Stage::Answered(reply);
+                    exchange.stage = Stage::Answered(from.clone(), reply);
                     wakers.extend(exchange.waker.take());
                     for_recv |= lock_step == Some(number);
                 }
@@ -157,7 +161,7 @@ impl Requests {
             }
             None
         };
-        let found = self.inbox.poll_next(cx, &mut tickets.reply, sort);
+        let found = self.inbox.poll_next_from(cx, &mut tickets.reply, sort);
         let answer = match found {
             Poll::Pending => {
                 if let Some(exchange) = state.exchanges.get_mut(wanted) {
@@ -168,10 +172,10 @@ impl Requests {
             }
             Poll::Ready(None) => Poll::Ready(Answer::Closed),
             Poll::Ready(Some(Err(peer))) => Poll::Ready(self.malformed(peer)),
-            Poll::Ready(Some(Ok(reply))) => {
+            Poll::Ready(Some(Ok((from, reply)))) => {
                 state.exchanges.end(wanted);
                 self.ended(guard);
-                Poll::Ready(Answer::Reply(reply))
+                Poll::Ready(Answer::Reply(from, reply))
             }
         };
         wakers.into_iter().for_each(Waker::wake);

@@ -145,7 +145,7 @@ impl World {
                 .poll_answer(&mut cx, &mut question.tickets, Some(number));
             match poll {
                 Poll::Pending => return Ok(()),
-                Poll::Ready(Answer::Reply(reply)) => {
+                Poll::Ready(Answer::Reply(_, reply)) => {
                     prop_assert_eq!(reply.text(), &*question.text, "another question's answer");
                 }
                 Poll::Ready(Answer::Lost(endpoint, _)) => {
@@ -383,7 +383,7 @@ fn replies_that_answer_nothing_are_counted() {
     let mut cx = Context::from_waker(Waker::noop());
     let answer = law.poll_answer(&mut cx, &mut tickets, Some(number));
     assert!(
-        matches!(answer, Poll::Ready(Answer::Reply(_))),
+        matches!(answer, Poll::Ready(Answer::Reply(..))),
         "{answer:?}"
     );
     assert_eq!(law.dropped().unusable, 2);

@@ -150,7 +150,7 @@ impl World {
                     .law
                     .poll_answer(&mut cx, &mut self.tickets, Some(*number));
                 match answer {
-                    Poll::Ready(Answer::Reply(reply)) => {
+                    Poll::Ready(Answer::Reply(_, reply)) => {
                         prop_assert_eq!(&reply, question, "the answer to another question");
                         self.open = None;
                     }

@@ -1,12 +1,15 @@
 //! Sending, receiving and subscribing in libzmq's framing, whatever the type.
 
-use futures::FutureExt as _;
-use tokio::task::coop::unconstrained;
-
 use super::AnySocket;
-use crate::error::{AnyRecvError, AnySendError, AnySubscribeError, NoSuchVerb};
+use crate::error::{
+    AnyRecvError, AnySendError, AnySubscribeError, AnyTryRecvError, AnyTrySendError, NoSuchVerb,
+    SendToError, TrySendToError,
+};
 use crate::identity::Identity;
 use crate::message::Message;
+use crate::peer_handle::Peer;
+use crate::socket::rep::Request;
+use crate::socket::xpub::SubscriberMessage;
 
 impl AnySocket {
     /// Sends a message, waiting for room as its type does. A ROUTER takes the first frame for the name
@@ -31,7 +34,14 @@ impl AnySocket {
             Self::Router(socket) => {
                 let (peer, body) = address(message)?;
                 let sent = socket.send_to(&peer, body).await;
-                sent.map_err(|error| with_address(&peer, error.into()))
+                // What comes back is what was given.
+                sent.map_err(|error| match error {
+                    SendToError::Closed(body) => AnySendError::Closed(addressed(&peer, body)),
+                    SendToError::Unroutable { identity, message } => {
+                        let message = addressed(&identity, message);
+                        AnySendError::Unroutable { identity, message }
+                    }
+                })
             }
             Self::Sub(_) | Self::Pull(_) => Err(self.cannot_send(message)),
         }
@@ -39,25 +49,32 @@ impl AnySocket {
 
     /// As [`send`](Self::send), without waiting.
     ///
-    /// *Errors*: [`AnySendError`] gives the message back.
-    pub fn try_send(&self, message: impl Into<Message>) -> Result<(), AnySendError> {
+    /// *Errors*: [`AnyTrySendError`] gives the message back.
+    pub fn try_send(&self, message: impl Into<Message>) -> Result<(), AnyTrySendError> {
         let message = message.into();
         match self {
             Self::Pair(socket) => Ok(socket.try_send(message)?),
+            Self::Pub(socket) => Ok(socket.try_send(message)?),
+            Self::Req(socket) => Ok(socket.try_send(message)?),
+            Self::Rep(socket) => Ok(socket.try_send(message)?),
             Self::Dealer(socket) => Ok(socket.try_send(message)?),
             Self::Push(socket) => Ok(socket.try_send(message)?),
             Self::XPub(socket) => Ok(socket.try_send(message)?),
+            Self::XSub(socket) => Ok(socket.try_send(message)?),
             Self::Router(socket) => {
                 let (peer, body) = address(message)?;
                 let sent = socket.try_send_to(&peer, body);
-                sent.map_err(|error| with_address(&peer, error.into()))
+                // What comes back is what was given.
+                sent.map_err(|error| match error {
+                    TrySendToError::Full(body) => AnyTrySendError::Full(addressed(&peer, body)),
+                    TrySendToError::Closed(body) => AnyTrySendError::Closed(addressed(&peer, body)),
+                    TrySendToError::Unroutable { identity, message } => {
+                        let message = addressed(&identity, message);
+                        AnyTrySendError::Unroutable { identity, message }
+                    }
+                })
             }
-            // These have nothing to wait for, but a REQ for a peer: then the copy is dropped.
-            Self::Pub(_) | Self::Req(_) | Self::Rep(_) | Self::XSub(_) => {
-                let sent = unconstrained(self.send(&message)).now_or_never();
-                sent.unwrap_or(Err(AnySendError::Full(message)))
-            }
-            Self::Sub(_) | Self::Pull(_) => Err(self.cannot_send(message)),
+            Self::Sub(_) | Self::Pull(_) => Err(self.cannot_send(message).into()),
         }
     }
 
@@ -87,11 +104,61 @@ impl AnySocket {
 
     /// The next message if one is there already.
     ///
+    /// *Errors*: [`AnyTryRecvError`].
+    pub fn try_recv(&self) -> Result<Message, AnyTryRecvError> {
+        match self {
+            Self::Pair(socket) => Ok(socket.try_recv()?),
+            Self::Sub(socket) => Ok(socket.try_recv()?),
+            Self::Req(socket) => Ok(socket.try_recv()?),
+            Self::Rep(socket) => Ok(socket.try_recv()?.into_parts().0),
+            Self::Dealer(socket) => Ok(socket.try_recv()?),
+            Self::Pull(socket) => Ok(socket.try_recv()?),
+            Self::XPub(socket) => Ok(socket.try_recv()?.into()),
+            Self::XSub(socket) => Ok(socket.try_recv()?),
+            Self::Router(socket) => {
+                let (peer, body) = socket.try_recv()?;
+                Ok(addressed(&peer, body))
+            }
+            Self::Pub(_) | Self::Push(_) => Err(self.cannot("recv").into()),
+        }
+    }
+
+    /// As [`recv`](Self::recv), with the peer that sent the message.
+    ///
+    /// *Cancel safety*: a dropped future loses nothing.
+    ///
     /// *Errors*: [`AnyRecvError`].
-    pub fn try_recv(&self) -> Result<Message, AnyRecvError> {
-        unconstrained(self.recv())
-            .now_or_never()
-            .unwrap_or(Err(AnyRecvError::Empty))
+    pub async fn recv_from(&self) -> Result<(Peer, Message), AnyRecvError> {
+        match self {
+            Self::Pair(socket) => Ok(socket.recv_from().await?),
+            Self::Sub(socket) => Ok(socket.recv_from().await?),
+            Self::Req(socket) => Ok(socket.recv_from().await?),
+            Self::Rep(socket) => Ok(asked(socket.recv().await?)),
+            Self::Dealer(socket) => Ok(socket.recv_from().await?),
+            Self::Pull(socket) => Ok(socket.recv_from().await?),
+            Self::XPub(socket) => Ok(shown(socket.recv_from().await?)),
+            Self::XSub(socket) => Ok(socket.recv_from().await?),
+            Self::Router(socket) => Ok(named(socket.recv_from().await?)),
+            Self::Pub(_) | Self::Push(_) => Err(self.cannot("recv").into()),
+        }
+    }
+
+    /// As [`try_recv`](Self::try_recv), with the peer that sent the message.
+    ///
+    /// *Errors*: [`AnyTryRecvError`].
+    pub fn try_recv_from(&self) -> Result<(Peer, Message), AnyTryRecvError> {
+        match self {
+            Self::Pair(socket) => Ok(socket.try_recv_from()?),
+            Self::Sub(socket) => Ok(socket.try_recv_from()?),
+            Self::Req(socket) => Ok(socket.try_recv_from()?),
+            Self::Rep(socket) => Ok(asked(socket.try_recv()?)),
+            Self::Dealer(socket) => Ok(socket.try_recv_from()?),
+            Self::Pull(socket) => Ok(socket.try_recv_from()?),
+            Self::XPub(socket) => Ok(shown(socket.try_recv_from()?)),
+            Self::XSub(socket) => Ok(socket.try_recv_from()?),
+            Self::Router(socket) => Ok(named(socket.try_recv_from()?)),
+            Self::Pub(_) | Self::Push(_) => Err(self.cannot("recv").into()),
+        }
     }
 
     /// Subscribes to messages whose first frame begins with `prefix`: for SUB and XSUB.
@@ -148,15 +215,20 @@ fn addressed(peer: &Identity, body: Message) -> Message {
     Message::from_frames(std::iter::once(peer.as_bytes().clone()).chain(body.into_frames()))
 }
 
-/// What comes back is what was given.
-fn with_address(peer: &Identity, error: AnySendError) -> AnySendError {
-    match error {
-        AnySendError::Full(body) => AnySendError::Full(addressed(peer, body)),
-        AnySendError::Closed(body) => AnySendError::Closed(addressed(peer, body)),
-        AnySendError::Unroutable { peer, message } => AnySendError::Unroutable {
-            message: addressed(&peer, message),
-            peer,
-        },
-        other => other,
-    }
+fn asked(request: Request) -> (Peer, Message) {
+    let peer = request.peer().clone();
+    (peer, request.into_parts().0)
+}
+
+fn shown((peer, message): (Peer, SubscriberMessage)) -> (Peer, Message) {
+    (peer, message.into())
+}
+
+/// With the name of the peer in front. Who has sent something to a ROUTER has one.
+fn named((peer, body): (Peer, Message)) -> (Peer, Message) {
+    let message = match peer.known_as() {
+        Some(name) => addressed(name, body),
+        None => body,
+    };
+    (peer, message)
 }

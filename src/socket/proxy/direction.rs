@@ -7,7 +7,7 @@ use tokio::task::yield_now;
 
 use super::ProxyEnd;
 use super::control::{Counters, ProxyControl, State};
-use crate::error::{AnyRecvError, AnySendError};
+use crate::error::{AnyRecvError, AnySendError, AnyTrySendError};
 use crate::message::Message;
 use crate::pattern::relay::{End, Relay, Relayed};
 use crate::pipe::wake::Due;
@@ -147,7 +147,7 @@ impl Direction {
         if let Some(capture) = capture {
             counters.count_captured(capture.try_send(&message).is_ok());
         }
-        if to.is_closing() {
+        if to.is_closed() {
             *held = Some(message);
             return Err(closed(to));
         }
@@ -159,11 +159,11 @@ impl Direction {
         let is_router = matches!(to, AnySocket::Router(_));
         match to.try_send(&message) {
             Ok(()) => counters.count_sent(&message, true),
-            Err(AnySendError::Closed(message)) => {
+            Err(AnyTrySendError::Closed(message)) => {
                 *held = Some(message);
                 return Err(closed(to));
             }
-            Err(AnySendError::Full(message)) if !is_router => *held = Some(message),
+            Err(AnyTrySendError::Full(message)) if !is_router => *held = Some(message),
             Err(_) => counters.count_sent(&message, false),
         }
         Ok(())
