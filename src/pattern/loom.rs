@@ -2,6 +2,8 @@
 //!
 //! See `pipe/loom.rs` for how they run.
 
+mod relay;
+
 use std::future::poll_fn;
 use std::task::{Context, Poll};
 
@@ -397,9 +399,9 @@ fn two_readers_share_what_is_shown() {
 
 /// A whole exchange; `None` when the reply will not come.
 fn ask(law: &Requests) -> Option<Message> {
-    let (mut tickets, request) = (Tickets::default(), Message::from("q"));
+    let (mut tickets, mut request) = (Tickets::default(), Message::from("q"));
     let asked = block_on(poll_fn(|cx| {
-        law.poll_ask(cx, &mut tickets, &request, false)
+        law.poll_ask(cx, &mut tickets, &mut request, false)
     }));
     let Asked::Number(number) = asked else {
         return None;
