@@ -185,6 +185,7 @@ mod pipe;
 mod security;
 mod socket;
 mod socket_type;
+mod spares;
 mod trace;
 mod transport;
 mod wire;

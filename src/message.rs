@@ -11,6 +11,8 @@ use bytes::Bytes;
 
 pub use convert::IntoFrame;
 
+use crate::spares;
+
 mod compare;
 mod convert;
 mod debug;
@@ -115,7 +117,7 @@ impl Message {
     #[inline]
     pub(crate) fn single(frame: &[u8]) -> Self {
         Self::small(frame).unwrap_or_else(|| Self {
-            repr: Repr::One(Bytes::copy_from_slice(frame)),
+            repr: Repr::One(spares::copy(frame)),
         })
     }
 
@@ -327,7 +329,7 @@ impl MessageBuilder {
     pub(crate) fn push(&mut self, frame: &[u8]) {
         if !self.spilled.is_empty() || !self.inline.pack(frame) {
             self.spill();
-            self.spilled.push(Bytes::copy_from_slice(frame));
+            self.spilled.push(spares::copy(frame));
         }
     }
 

@@ -22,6 +22,7 @@ const WORDS: &[&str] = &[
     "message",
     "options",
     "peer_handle",
+    "spares",
     "security",
     "socket_type",
     "trace",

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use bytes::Bytes;
 
 use super::{Message, Repr};
+use crate::spares;
 
 /// What can stand for one frame of a message: text, byte slices and arrays, vectors, [`Bytes`].
 ///
@@ -49,12 +50,12 @@ macro_rules! into_frame {
 }
 
 into_frame! {
-    &str => |v| v.as_bytes(), Bytes::copy_from_slice(v.as_bytes());
+    &str => |v| v.as_bytes(), spares::copy(v.as_bytes());
     String => |v| v.as_bytes(), Bytes::from(v);
-    &String => |v| v.as_bytes(), Bytes::copy_from_slice(v.as_bytes());
-    &[u8] => |v| v, Bytes::copy_from_slice(v);
+    &String => |v| v.as_bytes(), spares::copy(v.as_bytes());
+    &[u8] => |v| v, spares::copy(v);
     Vec<u8> => |v| v, Bytes::from(v);
-    &Vec<u8> => |v| v, Bytes::copy_from_slice(v);
+    &Vec<u8> => |v| v, spares::copy(v);
     Bytes => |v| v, v;
     &Bytes => |v| v, v.clone();
     Cow<'_, str> => |v| v.as_bytes(), Bytes::from(v.into_owned());
@@ -67,7 +68,7 @@ impl<const N: usize> IntoFrame for &[u8; N] {
         &self[..]
     }
     fn into_frame(self) -> Bytes {
-        Bytes::copy_from_slice(self)
+        spares::copy(self)
     }
 }
 

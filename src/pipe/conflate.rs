@@ -41,7 +41,7 @@ impl State {
             newest.skip();
         }
         // A copy, since what was skipped stays in the buffer.
-        let mut copy = Batch::in_buffer(self.buffer(false));
+        let mut copy = Batch::in_buffer(self.buffer(0));
         copy.append(&newest);
         gone = gone.saturating_sub(copy.messages());
         self.used.messages = self.used.messages.saturating_sub(gone);

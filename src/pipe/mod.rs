@@ -21,7 +21,6 @@ pub(crate) mod feed;
 pub(crate) mod loom;
 mod produce;
 pub(crate) mod shortcut;
-mod spares;
 mod state;
 pub(crate) mod sync;
 mod terms;

@@ -4,11 +4,11 @@ use std::collections::VecDeque;
 use std::task::{Context, Poll};
 
 use super::shortcut::Shortcut;
-use super::spares;
 use super::sync::Arc;
 use super::wake::{End, Signal, Wake};
 use super::{CloseReason, Load, Passed, PushError, Take, Tenure};
 use crate::options::Capacity;
+use crate::spares;
 use crate::wire::batch::Batch;
 use crate::wire::transmit::Transmit;
 
@@ -22,13 +22,16 @@ pub(super) const BATCH_BYTES: usize = 64 * 1024;
 /// than what it costs to send the bytes.
 const LIGHT: usize = 16 * 1024;
 
+/// What a full batch takes: mostly a bit more than that, since its last message goes beyond it.
+const BATCH_ROOM: usize = BATCH_BYTES + SCRAP;
+
 /// Encoded bytes that are sooner copied than written by themselves.
 const SCRAP: usize = 8 * 1024;
 
 #[derive(Debug)]
 pub(super) struct State {
     pub(super) queue: VecDeque<Batch>,
-    /// A small buffer to begin the next batch in; large ones are shared among [all pipes](spares).
+    /// A small buffer to begin the next batch in; large ones are shared among [all pipes](crate::spares).
     spare: Option<Vec<u8>>,
     /// Queued, or taken and not released yet.
     pub(super) used: Load,
@@ -114,7 +117,7 @@ impl State {
             .back()
             .is_some_and(|batch| batch.is_open(BATCH_BYTES));
         if !open {
-            let buffer = self.buffer(!self.queue.is_empty());
+            let buffer = self.buffer(self.queue.back().map_or(0, Batch::bytes));
             self.queue.push_back(Batch::in_buffer(buffer));
         }
         let Some(batch) = self.queue.back_mut() else {
@@ -132,26 +135,30 @@ impl State {
 
     /// Moves `staged` into the queue, and leaves an empty batch with a used buffer in its place.
     pub(super) fn enqueue(&mut self, staged: &mut Batch) {
-        let buffer = self.buffer(staged.bytes() >= spares::SMALLEST);
+        let buffer = self.buffer(staged.bytes());
         let batch = std::mem::replace(staged, Batch::in_buffer(buffer));
         self.count(Load::of(&batch));
         self.queue.push_back(batch);
         self.conflate();
     }
 
-    /// A buffer for the next batch: one for a whole burst if it comes in the middle of one.
-    pub(super) fn buffer(&mut self, is_burst: bool) -> Vec<u8> {
-        if is_burst {
-            spares::take()
-        } else {
-            self.spare.take().unwrap_or_default()
+    /// A buffer for the next batch, which is likely as long as the one before.
+    pub(super) fn buffer(&mut self, before: usize) -> Vec<u8> {
+        if before < SCRAP {
+            return self.spare.take().unwrap_or_default();
         }
+        let size = if before < BATCH_BYTES / 2 {
+            before.next_power_of_two()
+        } else {
+            BATCH_ROOM
+        };
+        spares::take(size).unwrap_or_else(|| Vec::with_capacity(size))
     }
 
     /// Keeps the buffer of a batch that has been used up.
     pub(super) fn recycle(&mut self, batch: Batch) {
         match batch.into_buffer() {
-            Some(buffer) if buffer.capacity() < spares::SMALLEST => self.spare = Some(buffer),
+            Some(buffer) if buffer.capacity() < SCRAP => self.spare = Some(buffer),
             Some(buffer) => spares::give(buffer),
             None => {}
         }

@@ -18,8 +18,7 @@
 use std::mem;
 use std::time::Instant;
 
-use bytes::buf::Limit;
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 
 use super::batch::Batch;
 use super::command::{self, Command, printable};
@@ -28,6 +27,7 @@ use super::greeting;
 use super::heartbeat::{self, Heartbeat};
 use super::mechanism::{Answer, Handshake, Mechanism, Progress};
 use super::metadata::{self, Metadata};
+use super::read_buffer::ReadTarget;
 use super::rules::Rules;
 use super::subscription::Subscription;
 use crate::fault::{PeerFault, ProtocolError};
@@ -153,7 +153,7 @@ impl Connection {
     ///
     /// To be called anew for every read, and only after [`receive`](Self::receive) gave `None` with
     /// room to spare: otherwise what is read piles up.
-    pub(crate) fn read_target(&mut self) -> Limit<&mut BytesMut> {
+    pub(crate) fn read_target(&mut self) -> ReadTarget<'_> {
         self.decoder.read_target()
     }
 

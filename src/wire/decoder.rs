@@ -12,13 +12,10 @@
 //!
 //! No frame is looked at twice, except for the header of the one that has not arrived whole.
 
-use bytes::BytesMut;
-use bytes::buf::Limit;
-
 use super::batch::Batch;
 use super::frame::{self, Header, MORE};
 use super::large::LargeFrame;
-use super::read_buffer::{READ_MAX, ReadBuffer};
+use super::read_buffer::{READ_MAX, ReadBuffer, ReadTarget};
 use super::rules::{Kind, Rules};
 use crate::fault::ProtocolError;
 
@@ -120,7 +117,7 @@ impl Decoder {
     }
 
     /// Where to read next. Takes at least one byte.
-    pub(super) fn read_target(&mut self) -> Limit<&mut BytesMut> {
+    pub(super) fn read_target(&mut self) -> ReadTarget<'_> {
         match &mut self.large {
             Some(large) if !large.is_complete() => large.read_target(),
             _ => self.input.read_target(),

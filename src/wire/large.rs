@@ -1,19 +1,20 @@
 //! [`LargeFrame`]: a frame that does not fit the read buffer, read into a buffer of its own.
 //!
 //! The buffer grows with what has arrived, never with what was declared: it doubles, starting
-//! between 64 and 128 KiB, so a peer that declares 256 MiB and sends ten bytes gets 128 KiB at most.
+//! between 64 and 128 KiB, so a peer that declares 256 MiB and sends ten bytes gets 128 KiB at most. Only a
+//! buffer that [is there already](crate::spares) may be as long as the frame from the first.
 
-use bytes::buf::Limit;
-use bytes::{BufMut, Bytes, BytesMut};
+use bytes::{BufMut, Bytes};
 
 use super::frame::Header;
-use super::read_buffer::{Pending, READ_MAX};
+use super::read_buffer::{Pending, READ_MAX, ReadTarget};
+use crate::spares;
 
 #[derive(Debug)]
 pub(super) struct LargeFrame {
     header: Header,
     length: usize,
-    body: BytesMut,
+    body: Vec<u8>,
     pending: Pending,
 }
 
@@ -22,15 +23,10 @@ impl LargeFrame {
     pub(super) fn new(header: Header) -> Self {
         // A limit above what the machine can address is no limit, but such a frame never ends.
         let length = usize::try_from(header.body).unwrap_or(usize::MAX);
-        let mut start = length;
-        // Halving until it is small enough makes the doublings end where the frame ends.
-        while start >= READ_MAX.saturating_mul(2) {
-            start = start.div_ceil(2);
-        }
         Self {
             header,
             length,
-            body: BytesMut::with_capacity(start),
+            body: spares::take(length).unwrap_or_else(|| Vec::with_capacity(start(length))),
             pending: Pending::default(),
         }
     }
@@ -50,10 +46,10 @@ impl LargeFrame {
     }
 
     /// Where to read next: at most to the end of the frame.
-    pub(super) fn read_target(&mut self) -> Limit<&mut BytesMut> {
+    pub(super) fn read_target(&mut self) -> ReadTarget<'_> {
         let used = self.body.len();
         if self.body.capacity() <= used {
-            self.body.reserve(used.min(self.missing()));
+            self.body.reserve_exact(used.min(self.missing()));
         }
         let spare = self.body.capacity().saturating_sub(used);
         let limit = spare.min(self.missing());
@@ -67,11 +63,21 @@ impl LargeFrame {
     }
 
     pub(super) fn into_parts(self) -> (Header, Bytes) {
-        (self.header, self.body.freeze())
+        (self.header, spares::share(self.body))
     }
 
     #[cfg(test)]
     pub(super) fn capacity(&self) -> usize {
         self.body.capacity()
     }
+}
+
+/// How much room a frame gets in advance.
+fn start(length: usize) -> usize {
+    let mut start = length;
+    // Halving until it is small enough makes the doublings end where the frame ends.
+    while start >= READ_MAX.saturating_mul(2) {
+        start = start.div_ceil(2);
+    }
+    start
 }

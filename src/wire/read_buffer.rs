@@ -1,11 +1,13 @@
 //! [`ReadBuffer`]: the buffer that a connection reads into, which follows the traffic in size.
 //!
 //! It starts small, since most connections of most programs are quiet, and grows when reads fill
-//! it. Pieces of it are handed to the receiving pipe without a copy and stay alive there, so the
-//! buffer is reused where it has become free again and replaced where it has not.
+//! it. What fills most of it is handed to the receiving pipe without a copy, together with the buffer,
+//! which comes [back](crate::spares) when it has been read there.
 
 use bytes::buf::Limit;
-use bytes::{Buf, BufMut, Bytes, BytesMut};
+use bytes::{BufMut, Bytes};
+
+use crate::spares;
 
 /// The size of a read when nothing is known: a greeting and a handshake fit many times.
 pub(super) const READ_MIN: usize = 4 * 1024;
@@ -17,9 +19,14 @@ pub(super) const READ_MAX: usize = 64 * 1024;
 /// Reads that fill what was asked for make the next ones so many times larger.
 const GROWTH: usize = 4;
 
+/// Where a connection wants the bytes that come next.
+pub(crate) type ReadTarget<'a> = Limit<&'a mut Vec<u8>>;
+
 #[derive(Debug)]
 pub(super) struct ReadBuffer {
-    bytes: BytesMut,
+    buffer: Vec<u8>,
+    /// How much of the buffer has been used.
+    head: usize,
     /// How much the buffer shall hold when full.
     size: usize,
     pending: Pending,
@@ -48,17 +55,18 @@ impl Pending {
 }
 
 impl ReadBuffer {
-    pub(super) fn new() -> Self {
+    pub(super) const fn new() -> Self {
         Self {
-            bytes: BytesMut::new(),
+            buffer: Vec::new(),
+            head: 0,
             size: READ_MIN,
-            pending: Pending::default(),
+            pending: Pending { asked: None },
         }
     }
 
     /// Where to read next. Takes at least one byte.
-    pub(super) fn read_target(&mut self) -> Limit<&mut BytesMut> {
-        let used = self.bytes.len();
+    pub(super) fn read_target(&mut self) -> ReadTarget<'_> {
+        let used = self.bytes().len();
         if used >= self.size {
             // A frame takes all of it. Nobody reads on when [`READ_MAX`] is reached, except a
             // session that does not stop for lack of room; it must not wait on a read of nothing.
@@ -66,24 +74,34 @@ impl ReadBuffer {
             self.size = grown.max(used.saturating_add(READ_MIN));
         }
         let wanted = self.size.saturating_sub(used);
-        // A new buffer for every few bytes would waste it; half a read is still a good read.
-        if self.spare() < wanted.div_ceil(2) && !self.bytes.try_reclaim(wanted) {
-            let mut fresh = BytesMut::with_capacity(self.size);
-            fresh.extend_from_slice(&self.bytes);
-            self.bytes = fresh;
+        // To move or to change it for every few bytes would waste it; half a read is still a good read.
+        if self.spare() < wanted.div_ceil(2) {
+            self.make_room();
         }
         let limit = wanted.min(self.spare());
-        self.pending.ask(used, limit);
-        (&mut self.bytes).limit(limit)
+        self.pending.ask(self.buffer.len(), limit);
+        (&mut self.buffer).limit(limit)
+    }
+
+    /// Moves what is not used yet to the front, of another buffer if this one is too short.
+    fn make_room(&mut self) {
+        if self.buffer.capacity() >= self.size {
+            self.buffer.drain(..self.head);
+        } else {
+            let mut other = new_buffer(self.size);
+            other.extend_from_slice(self.bytes());
+            spares::give(std::mem::replace(&mut self.buffer, other));
+        }
+        self.head = 0;
     }
 
     fn spare(&self) -> usize {
-        self.bytes.capacity().saturating_sub(self.bytes.len())
+        self.buffer.capacity().saturating_sub(self.buffer.len())
     }
 
     /// Whether anything was read; adapts the size of the next read.
     pub(super) fn take_arrived(&mut self) -> bool {
-        let (came, filled) = self.pending.take(self.bytes.len());
+        let (came, filled) = self.pending.take(self.buffer.len());
         if filled {
             self.size = self.size.saturating_mul(GROWTH).min(READ_MAX);
         }
@@ -95,28 +113,53 @@ impl ReadBuffer {
     }
 
     pub(super) fn bytes(&self) -> &[u8] {
-        &self.bytes
+        self.buffer.get(self.head..).unwrap_or_default()
     }
 
     /// Forgets the first `count` bytes, or all there are.
     pub(super) fn consume(&mut self, count: usize) {
-        self.bytes.advance(count.min(self.bytes.len()));
+        let end = self.head.saturating_add(count);
+        if end < self.buffer.len() {
+            self.head = end;
+        } else {
+            self.head = 0;
+            self.buffer.clear();
+        }
     }
 
-    /// Takes the first `count` bytes, or all there are, without a copy.
+    /// Takes the first `count` bytes, or all there are: with the buffer if they are worth it, else as a
+    /// copy, so that what nobody fetches never keeps much more memory than it has bytes.
     pub(super) fn split_to(&mut self, count: usize) -> Bytes {
-        self.bytes.split_to(count.min(self.bytes.len())).freeze()
+        let end = self.head.saturating_add(count).min(self.buffer.len());
+        let taken = end.saturating_sub(self.head);
+        if taken < self.buffer.capacity() / 2 {
+            let bytes = spares::copy(self.bytes().get(..taken).unwrap_or_default());
+            self.consume(taken);
+            return bytes;
+        }
+        let rest = self.buffer.get(end..).unwrap_or_default();
+        let mut next = Vec::new();
+        if !rest.is_empty() {
+            next = new_buffer(self.size.max(rest.len()));
+            next.extend_from_slice(rest);
+        }
+        let head = std::mem::take(&mut self.head);
+        spares::share(std::mem::replace(&mut self.buffer, next)).slice(head..end)
     }
 
     /// Frees the memory if it holds nothing, and starts small again.
     pub(super) fn release_if_empty(&mut self) {
-        if self.bytes.is_empty() {
+        if self.bytes().is_empty() {
             *self = Self::new();
         }
     }
 
     #[cfg(test)]
-    pub(super) fn capacity(&self) -> usize {
-        self.bytes.capacity()
+    pub(super) const fn capacity(&self) -> usize {
+        self.buffer.capacity()
     }
+}
+
+fn new_buffer(size: usize) -> Vec<u8> {
+    spares::take(size).unwrap_or_else(|| Vec::with_capacity(size))
 }

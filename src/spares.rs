@@ -1,0 +1,163 @@
+//! Buffers that are of no use any more, kept for their next use.
+//!
+//! A message is allocated on one thread and freed on another: threads wait for each other's allocator,
+//! and the pages of a large one are given back to the system only to be asked for again. So what
+//! carries bodies and batches comes back here, from wherever it is dropped, and whoever needs a
+//! buffer looks here first. What is kept is bounded for the whole process, so no connection holds any of
+//! it, and none is larger than it has once been with good reason: a peer gains nothing by announcing
+//! much.
+
+use std::collections::VecDeque;
+use std::sync::{Mutex, PoisonError};
+
+use bytes::Bytes;
+
+/// The capacities that are kept, as powers of two: from 2 KiB, below which allocating costs less than
+/// looking, to less than 4 MiB.
+const FIRST: u32 = 11;
+const SHELVES: usize = 11;
+
+/// Buffers smaller than this are sooner made anew.
+#[cfg(test)]
+const SMALLEST: usize = 1 << FIRST;
+
+/// A copy shorter than this had better come from the allocator: to count who shares it, and to look here,
+/// takes longer.
+const LONG: usize = 32 * 1024;
+
+/// What lies on one shelf at most, in bytes of the power of two that it is for; two buffers always may.
+const SHELF_BYTES: usize = 2 * 1024 * 1024;
+
+/// One for each power of two, up to the next.
+static STORE: [Mutex<Shelf>; SHELVES] = [const { Mutex::new(Shelf::new()) }; SHELVES];
+
+/// Buffers between one power of two and the next; the one that came last, and is likely to be in the
+/// processor's caches, at the back.
+type Shelf = VecDeque<Vec<u8>>;
+
+/// The place of a capacity in the store, and the least capacity that has this place.
+fn shelf(capacity: usize) -> Option<(&'static Mutex<Shelf>, usize)> {
+    let power = capacity.checked_ilog2()?;
+    let index = usize::try_from(power.checked_sub(FIRST)?).ok()?;
+    Some((STORE.get(index)?, 1 << power))
+}
+
+/// An empty buffer that holds `wanted` bytes and at most an eighth more, if there is one.
+pub(crate) fn take(wanted: usize) -> Option<Vec<u8>> {
+    let fits = |spare: &Vec<u8>| (wanted..=most(wanted)).contains(&spare.capacity());
+    let (shelf, _) = shelf(wanted)?;
+    let mut shelf = shelf.lock().unwrap_or_else(PoisonError::into_inner);
+    // Messages of one size leave buffers of one size: the first look is nearly always the last.
+    let found = shelf.iter().rposition(fits)?;
+    shelf.swap_remove_back(found)
+}
+
+/// The largest capacity that is used for so many bytes: what is queued is counted by its bytes.
+pub(crate) const fn most(wanted: usize) -> usize {
+    wanted.saturating_add(wanted / 8)
+}
+
+/// Keeps a buffer whose contents are of no use any more, if it is worth it, rather than the one that
+/// nobody has wanted for the longest time.
+pub(crate) fn give(mut buffer: Vec<u8>) {
+    let Some((shelf, least)) = shelf(buffer.capacity()) else {
+        return;
+    };
+    buffer.clear();
+    let mut shelf = shelf.lock().unwrap_or_else(PoisonError::into_inner);
+    let unwanted = keep(&mut shelf, buffer, (SHELF_BYTES / least).max(2));
+    // Freed with the shelf unlocked.
+    drop(shelf);
+    drop(unwanted);
+}
+
+/// Puts a buffer on a shelf for so many, and returns the one that had to go for it.
+fn keep(shelf: &mut Shelf, buffer: Vec<u8>, places: usize) -> Option<Vec<u8>> {
+    let is_full = shelf.len() >= places;
+    let unwanted = is_full.then(|| shelf.pop_front()).flatten();
+    shelf.push_back(buffer);
+    unwanted
+}
+
+/// These bytes, to be shared without copying; their buffer comes back when nobody has any of them.
+pub(crate) fn share(buffer: Vec<u8>) -> Bytes {
+    if shelf(buffer.capacity()).is_some() {
+        Bytes::from_owner(Lent(buffer))
+    } else {
+        Bytes::from(buffer)
+    }
+}
+
+/// A copy, which comes back here if it is long.
+pub(crate) fn copy(bytes: &[u8]) -> Bytes {
+    if bytes.len() < LONG {
+        return Bytes::copy_from_slice(bytes);
+    }
+    let mut buffer = take(bytes.len()).unwrap_or_else(|| Vec::with_capacity(bytes.len()));
+    buffer.extend_from_slice(bytes);
+    share(buffer)
+}
+
+struct Lent(Vec<u8>);
+
+impl AsRef<[u8]> for Lent {
+    fn as_ref(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl Drop for Lent {
+    fn drop(&mut self) {
+        give(std::mem::take(&mut self.0));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_buffer_comes_back_when_the_last_part_of_it_is_dropped() {
+        // A size of its own, since other tests use the store, too.
+        const SIZE: usize = 33_333;
+        let bytes = copy(&[7; SIZE]);
+        let place = bytes.as_ptr();
+        let part = bytes.slice(SIZE - 1..);
+        drop(bytes);
+        assert_eq!(part, [7][..]);
+        drop(part);
+        let again = take(SIZE).unwrap();
+        assert_eq!((again.as_ptr(), again.len()), (place, 0));
+    }
+
+    #[test]
+    fn what_nobody_wants_makes_room() {
+        let shelf = &mut Shelf::new();
+        for capacity in [5000, 5000, 5000, 7000] {
+            keep(shelf, Vec::with_capacity(capacity), 2);
+        }
+        let capacities: Vec<usize> = shelf.iter().map(Vec::capacity).collect();
+        assert_eq!(capacities, [5000, 7000]);
+    }
+
+    #[test]
+    fn keeps_little() {
+        for power in 0..30 {
+            for _ in 0..3 {
+                give(Vec::with_capacity(1 << power));
+            }
+        }
+        for _ in 0..2 * SHELF_BYTES / SMALLEST {
+            give(Vec::with_capacity(SMALLEST));
+        }
+        for (index, shelf) in STORE.iter().enumerate() {
+            let shelf = shelf.lock().unwrap();
+            let least = SMALLEST << index;
+            assert!(shelf.len() <= (SHELF_BYTES / least).max(2));
+            let fits = |spare: &Vec<u8>| {
+                spare.is_empty() && (least..2 * least).contains(&spare.capacity())
+            };
+            assert!(shelf.iter().all(fits));
+        }
+    }
+}
