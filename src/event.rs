@@ -13,6 +13,7 @@ use crate::endpoint::{Endpoint, PeerAddress};
 use crate::fault::PeerFault;
 use crate::identity::Identity;
 use crate::peer_handle::Peer;
+use crate::security::denial::Denial;
 
 /// Something that happened to an endpoint or a connection of a socket.
 ///
@@ -34,7 +35,7 @@ use crate::peer_handle::Peer;
 /// | `ZMQ_EVENT_HANDSHAKE_SUCCEEDED` | [`Ready`](Self::Ready), over inproc, too |
 /// | `ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL` | [`HandshakeFailed`](Self::HandshakeFailed) for any reason but a [`Fault`](DisconnectReason::Fault) |
 /// | `ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL` | [`HandshakeFailed`](Self::HandshakeFailed) for a [`Fault`](DisconnectReason::Fault), which names the rule |
-/// | `ZMQ_EVENT_HANDSHAKE_FAILED_AUTH` | [`HandshakeFailed`](Self::HandshakeFailed), [refused](PeerFault::Refused) in the peer's words |
+/// | `ZMQ_EVENT_HANDSHAKE_FAILED_AUTH` | [`HandshakeFailed`](Self::HandshakeFailed): [`Denied`](DisconnectReason::Denied) by this side, [denied](PeerFault::Denied) or [refused](PeerFault::Refused) by the peer |
 /// | `ZMQ_EVENT_MONITOR_STOPPED` | the end of the stream |
 /// | `ZMQ_EVENT_PIPES_STATS` | none: `peers` gives the queue depths at any time |
 ///
@@ -208,6 +209,8 @@ pub enum DisconnectReason {
         /// The deadline that was missed, counted from the start of the connection.
         limit: Duration,
     },
+    /// This side's authenticator did not let the peer in.
+    Denied(Denial),
     /// Too many unfinished handshakes: the oldest one had to go.
     #[non_exhaustive]
     Crowded {
@@ -250,6 +253,7 @@ impl fmt::Display for DisconnectReason {
             Self::HandshakeTimeout { limit } => {
                 write!(f, "the handshake was not complete after {limit:?}")
             }
+            Self::Denied(denial) => denial.fmt(f),
             Self::Crowded { limit } => {
                 write!(
                     f,

@@ -17,6 +17,18 @@ pub enum PeerFault {
     /// The peer follows the rules but cannot talk to this socket.
     #[error(transparent)]
     Incompatible(#[from] Incompatible),
+    /// What protects the connection does not hold. The peer is not told.
+    #[error(transparent)]
+    Security(#[from] SecurityFault),
+    /// The peer has judged our credentials, and does not let us in. With the status 400 this socket
+    /// does not dial it again.
+    #[error("the peer does not let us in, with the status {status}")]
+    #[non_exhaustive]
+    Denied {
+        /// RFC 27's: 300 for a temporary failure, 400 for credentials that are not accepted, 500 for a
+        /// failure of the peer.
+        status: u16,
+    },
     /// The peer refused us with an ERROR command.
     #[error("the peer refused the connection: \"{reason}\"")]
     Refused {
@@ -137,6 +149,41 @@ pub enum ProtocolError {
     Envelope,
 }
 
+/// What protects a connection with CURVE, and does not hold.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum SecurityFault {
+    /// A box does not open: the peer has a wrong key (as a client, that of another server), or
+    /// bytes were changed on the way.
+    #[error("the box of the {command} does not open: a wrong key, or changed bytes")]
+    #[non_exhaustive]
+    Box {
+        /// What it belongs to.
+        command: &'static str,
+    },
+    /// The peer does not vouch for the key that it uses in this connection.
+    #[error("the client's key does not vouch for the key of this connection")]
+    Vouch,
+    /// The nonce of a message is not above the last one: something was repeated, or put into another order.
+    #[error("the nonce {given} is not above {last}, the last one: a repeated message")]
+    #[non_exhaustive]
+    Nonce {
+        /// The one that came.
+        given: u64,
+        /// The highest one before it.
+        last: u64,
+    },
+    /// This side has used up the nonces of a connection: 2^64 messages.
+    #[error("the nonces of this connection are used up")]
+    NoncesExhausted,
+    /// The peer's key is one of the few with which everybody shares the same secret.
+    #[error("the peer's key keeps no secret")]
+    WeakKey,
+    /// The operating system gives no random bytes.
+    #[error("the operating system gives no random bytes")]
+    NoRandomness,
+}
+
 /// Why a peer that keeps to the rules cannot talk to this socket.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
@@ -156,6 +203,13 @@ pub enum Incompatible {
         ours: &'static str,
         /// The peer's, printable.
         theirs: String,
+    },
+    /// Both sides are servers of their mechanism: one of them has to be a client.
+    #[error("both sides are servers of {mechanism}")]
+    #[non_exhaustive]
+    TwoServers {
+        /// PLAIN or CURVE.
+        mechanism: &'static str,
     },
     /// The peer's socket type cannot talk to ours.
     #[error("the peer is a {theirs} socket, which cannot talk to {ours}")]

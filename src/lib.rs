@@ -142,8 +142,13 @@
 //!
 //! **Strangers.** Whatever a peer sends, it can neither make this library panic nor make it hold more
 //! memory than its [limits](SocketBuilder) allow; a peer that breaks the protocol or runs into a limit is
-//! disconnected with an event, and the others do not notice. But every peer that reaches an endpoint is let in: there is no
-//! authentication and no encryption yet.
+//! disconnected with an event, and the others do not notice. Whoever reaches an endpoint is let in, and whoever
+//! is on the way can read and change what passes, unless the socket's [`Security`] says otherwise.
+//!
+//! **Security.** By [`security`](SocketBuilder::security) a socket chooses how it knows its peers: by name and password
+//! ([`Security::PlainServer`]), or by keys, with encryption ([`Security::CurveServer`]). An [`Authenticator`] decides who
+//! is let in, and [`Peer::user`] tells who it said that a peer is. It fails closed: an authenticator
+//! that is slow, missing or broken lets nobody in.
 //!
 //! # For those who know libzmq
 //!
@@ -161,7 +166,7 @@
 //! |---|---|
 //! | `ipc` | the ipc transport (on Unix) |
 //! | `inproc` | the inproc transport |
-//! | `curve` | keys and [`Certificate`]s; off by default, since cryptography takes some twenty crates |
+//! | `curve` | encryption with CURVE, its keys and [`Certificate`]s; off by default, since cryptography takes some twenty crates |
 //! | `tracing` | [events](Event) also go to [`tracing`](https://docs.rs/tracing), see below |
 //!
 //! With `tracing`, every [`Event`] is also a line under the target `wirelark`, at the level DEBUG, or
@@ -213,17 +218,27 @@ pub use error::{
     TryRecvError, TrySendError, TrySendToError, UnknownEndpoint,
 };
 pub use event::{DisconnectReason, Event};
-pub use fault::{Incompatible, PeerFault, ProtocolError};
+pub use fault::{Incompatible, PeerFault, ProtocolError, SecurityFault};
 pub use identity::{Identity, IdentityError};
 pub use message::{Frames, IntoFrame, Message};
 pub use options::{
     Heartbeat, Interface, KeepAlive, Metadata, MetadataError, OptionError, ReconnectStop,
 };
 pub use peer_handle::{Claims, Peer};
+pub use security::access::Access;
+pub use security::addresses::Addresses;
+pub use security::authenticator::{AuthRequest, Authenticator, Judging, User, Verdict, from_fn};
 #[cfg(feature = "curve")]
 pub use security::certificate::{Certificate, CertificateError, CertificateProblem};
+pub use security::choice::{Login, Security};
+#[cfg(feature = "curve")]
+pub use security::client_keys::ClientKeys;
+pub use security::credentials::Credentials;
+pub use security::denial::Denial;
 #[cfg(feature = "curve")]
 pub use security::keys::{KeyError, KeyPair, PublicKey, SecretKey};
+pub use security::passwords::Passwords;
+pub use security::secret::Secret;
 pub use socket::any::AnySocket;
 pub use socket::builder::SocketBuilder;
 pub use socket::context::Context;
@@ -245,6 +260,8 @@ pub use socket::xpub::{
     CancelRequest, SubscribeRequest, SubscriberMessage, SubscriberStream, XPubSocket,
 };
 pub use socket::xsub::{XSubSink, XSubSocket};
+#[cfg(feature = "inproc")]
+pub use socket::zap::Zap;
 pub use socket_type::{SocketType, UnknownSocketType};
 pub use transport::OwnListener;
 

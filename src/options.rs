@@ -16,6 +16,7 @@ pub(crate) use publish::{PublishOptions, Shows};
 pub(crate) use transport::TransportOptions;
 pub use transport::{Interface, KeepAlive};
 
+use crate::security::choice::Security;
 use crate::socket_type::SocketType;
 
 /// Everything that can be chosen for a socket. The builder sets it; defaults are here.
@@ -49,6 +50,8 @@ pub(crate) struct Options {
     pub(crate) drop_unroutable: bool,
     pub(crate) publish: PublishOptions,
     pub(crate) transport: TransportOptions,
+    /// Not to be changed while the socket lives: peers were let in by it.
+    pub(crate) security: Security,
 }
 
 impl Options {
@@ -106,6 +109,7 @@ impl Default for Options {
             drop_unroutable: false,
             publish: PublishOptions::default(),
             transport: TransportOptions::default(),
+            security: Security::Null,
         }
     }
 }

@@ -12,6 +12,8 @@ use bytes::Bytes;
 
 use crate::endpoint::{Endpoint, PeerAddress};
 use crate::identity::Identity;
+use crate::security::access::Authorised;
+use crate::security::authenticator::User;
 use crate::socket_type::SocketType;
 
 /// The other end of one connection over which messages can pass, or could.
@@ -56,6 +58,7 @@ struct Known {
     protocol: Option<(u8, u8)>,
     connected_at: Instant,
     claims: Claims,
+    authorised: Authorised,
     known_as: OnceLock<Identity>,
     /// When something was read last, and written, in nanoseconds after `connected_at`; zero: never.
     read: AtomicU64,
@@ -77,6 +80,7 @@ impl Peer {
         socket_type: SocketType,
         protocol: Option<(u8, u8)>,
         claims: Claims,
+        authorised: Authorised,
     ) -> Self {
         let Standpoint {
             endpoint,
@@ -91,6 +95,7 @@ impl Peer {
             protocol,
             connected_at: Instant::now(),
             claims,
+            authorised,
             known_as: OnceLock::new(),
             read: AtomicU64::new(0),
             written: AtomicU64::new(0),
@@ -153,6 +158,12 @@ impl Peer {
         let _ = self.0.known_as.set(name);
     }
 
+    /// Who the [`Authenticator`](crate::Authenticator) of this socket says that it is; none where nobody was
+    /// asked, and over inproc. libzmq: `User-Id`.
+    pub fn user(&self) -> Option<&User> {
+        self.0.authorised.user()
+    }
+
     /// What it says of itself. Nobody has checked any of it.
     pub fn claims(&self) -> &Claims {
         &self.0.claims
@@ -206,6 +217,7 @@ impl fmt::Debug for Peer {
             .field("address", &self.0.address)
             .field("local_address", &self.0.local_address)
             .field("socket_type", &self.0.socket_type)
+            .field("user", &self.user())
             .field("known_as", &self.0.known_as.get())
             .field("claims", &self.0.claims)
             .finish_non_exhaustive()
@@ -271,7 +283,12 @@ impl Peer {
             local_address: None,
         };
         let claims = Claims::new(vec![0; bytes].into(), Vec::new());
-        Self::new(place, SocketType::Pair, None, claims)
+        Self::unjudged(place, SocketType::Pair, claims)
+    }
+
+    /// Somebody whom nobody had to let in.
+    pub(crate) fn unjudged(place: Standpoint, socket_type: SocketType, claims: Claims) -> Self {
+        Self::new(place, socket_type, None, claims, Authorised::in_process())
     }
 }
 

@@ -69,7 +69,11 @@ const IMPURE: &[&[&str]] = &[
 
 /// What one module alone may make: whoever else did would let a peer in that nobody has judged. Tests are
 /// exempt.
-const GRANTS: &[(&[&str], &str)] = &[(&["Admission", "granted"], "socket::core")];
+const GRANTS: &[(&[&str], &str)] = &[
+    (&["Admission", "granted"], "socket::core"),
+    (&["Authorised", "unasked"], "peer::auth"),
+    (&["Authorised", "in_process"], "peer::link"),
+];
 
 /// A file longer than this is two files.
 const LINES_MAX: usize = 500;

@@ -9,6 +9,7 @@ use super::session::{self, Outcome, Place};
 use super::{Hub, Standing, Stop};
 use crate::endpoint::Endpoint;
 use crate::event::{DisconnectReason, Event};
+use crate::fault::PeerFault;
 use crate::options::ReconnectStop;
 use crate::pipe::sync::Arc;
 use crate::transport;
@@ -115,6 +116,8 @@ fn stops_after(stop: ReconnectStop, outcome: &Outcome) -> bool {
     match (&outcome.reason, outcome.lasted) {
         // We want a new connection ourselves.
         (DisconnectReason::Reset, _) => false,
+        // Our credentials are not accepted; asking again would only look like guessing.
+        (DisconnectReason::Fault(PeerFault::Denied { status: 400 }), _) => true,
         (_, None) => stop.handshake,
         (_, Some(_)) => stop.disconnected,
     }

@@ -21,6 +21,7 @@ use crate::pattern::{Departure, PeerId};
 use crate::peer_handle::{Claims, Peer, Standpoint};
 use crate::pipe::sync::{Arc, Mutex, Ordering};
 use crate::pipe::{CloseReason, Pipe};
+use crate::security::access::Authorised;
 use crate::socket_type::SocketType;
 use crate::transport::inproc::Namespace;
 use crate::wire::batch::Batch;
@@ -240,7 +241,13 @@ fn introduce(hub: &dyn Hub, endpoint: &Endpoint) -> Peer {
     let options = hub.options();
     let properties = options.metadata.as_slice().to_vec();
     let claims = Claims::new(options.identity.clone(), properties);
-    Peer::new(place, hub.socket_type(), None, claims)
+    Peer::new(
+        place,
+        hub.socket_type(),
+        None,
+        claims,
+        Authorised::in_process(),
+    )
 }
 
 /// What becomes of a caller that a bound socket would not have.

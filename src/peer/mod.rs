@@ -5,6 +5,7 @@
 //! process, where there is nothing to drive. All of them see their socket as a [`Hub`].
 
 pub(crate) mod acceptor;
+mod auth;
 pub(crate) mod backoff;
 pub(crate) mod dialer;
 mod direct;

@@ -10,6 +10,7 @@ use bytes::Bytes;
 use tokio::io::AsyncReadExt;
 use tokio::sync::watch;
 
+use super::auth;
 use super::traffic::Traffic;
 use super::{Admitted, Hub, Newcomer, Pipes, Standing, Stop, outbound_pipe};
 use crate::endpoint::{Endpoint, PeerAddress};
@@ -19,6 +20,8 @@ use crate::pattern::{Departure, PeerId};
 use crate::peer_handle::{Claims, Peer, Standpoint};
 use crate::pipe::sync::Arc;
 use crate::pipe::{CloseReason, Pipe};
+use crate::security::access::Authorised;
+use crate::security::credentials::Credentials;
 use crate::trace::Span;
 use crate::transport::{ReadHalf, Stream, WriteHalf};
 use crate::wire::batch::Batch;
@@ -74,12 +77,13 @@ async fn drive(
     }
     let (mut read, write) = stream.split();
     let mut connection = Connection::new(local(&**hub, place.origin));
-    let peer = match handshake(hub, &mut read, &write, &mut connection, stop).await {
-        Ok(peer) => peer,
-        Err(reason) => return fail(&**hub, place, reason),
-    };
+    let (peer, authorised) =
+        match handshake(hub, &place, &mut read, &write, &mut connection, stop).await {
+            Ok(judged) => judged,
+            Err(reason) => return fail(&**hub, place, reason),
+        };
     judged();
-    let newcomer = newcomer(&**hub, &place, peer);
+    let newcomer = newcomer(&**hub, &place, peer, authorised);
     let (id, pipes) = (newcomer.id, newcomer.pipes.clone());
     let peer = newcomer.peer.clone();
     let Admitted {
@@ -104,7 +108,8 @@ async fn drive(
         hub.displace(other);
     }
     if hub.options().probe {
-        connection.probe();
+        // One nonce of many is left, or there is nothing to count: a failure shows with the first message.
+        let _ = connection.probe();
     }
     let since = Instant::now();
     let mut traffic = Traffic::new(read, write, connection, pipes.clone(), peer, hub.pulse());
@@ -167,6 +172,7 @@ fn local(hub: &dyn Hub, origin: Origin) -> Local {
     let options = hub.options();
     Local {
         origin,
+        mechanism: auth::mechanism(&options.security),
         socket_type: hub.socket_type(),
         identity: options.identity.clone(),
         properties: options.metadata.as_slice().to_vec(),
@@ -188,7 +194,7 @@ fn local(hub: &dyn Hub, origin: Origin) -> Local {
     }
 }
 
-fn newcomer(hub: &dyn Hub, place: &Place, peer: PeerInfo) -> Newcomer {
+fn newcomer(hub: &dyn Hub, place: &Place, peer: PeerInfo, authorised: Authorised) -> Newcomer {
     let options = hub.options();
     let (id, outbound) = match &place.standing {
         Some(standing) => (standing.id, Arc::clone(&standing.outbound)),
@@ -206,6 +212,7 @@ fn newcomer(hub: &dyn Hub, place: &Place, peer: PeerInfo) -> Newcomer {
             peer.socket_type,
             Some(peer.version),
             Claims::new(peer.identity, peer.properties),
+            authorised,
         ),
         pipes: Pipes { outbound, inbound },
         standing: place.standing.is_some(),
@@ -237,25 +244,34 @@ fn leave(pipes: &Pipes, place: &Place, begun: Batch, reason: DisconnectReason) -
     }
 }
 
-/// Greeting and mechanism, within one absolute deadline that no byte moves. The peer has said who it is
-/// then, and is to be judged.
+/// Greeting, mechanism and verdict, within one absolute deadline that no byte moves. What the verdict has to be
+/// said with is still to be said then.
 async fn handshake(
     hub: &Arc<dyn Hub>,
+    place: &Place,
     read: &mut ReadHalf,
     write: &WriteHalf,
     connection: &mut Connection,
     stop: &mut watch::Receiver<Stop>,
-) -> Result<PeerInfo, DisconnectReason> {
+) -> Result<(PeerInfo, Authorised), DisconnectReason> {
     let limit = hub.options().handshake_timeout;
     let work = async {
-        match negotiate(read, write, connection).await {
+        let (peer, credentials) = match negotiate(read, write, connection).await {
             Err(DisconnectReason::Fault(fault)) => {
                 // Our own verdict: tell the peer why before we close, if it will listen.
                 connection.refuse(&fault);
                 let _ = flush(write, connection).await;
-                Err(DisconnectReason::Fault(fault))
+                return Err(DisconnectReason::Fault(fault));
             }
-            other => other,
+            other => other?,
+        };
+        match auth::judge(&**hub, place, &peer, credentials).await {
+            Ok(authorised) => Ok((peer, authorised)),
+            Err(denial) => {
+                connection.deny(&denial);
+                let _ = flush(write, connection).await;
+                Err(DisconnectReason::Denied(denial))
+            }
         }
     };
     tokio::select! {
@@ -270,7 +286,7 @@ async fn negotiate(
     read: &mut ReadHalf,
     write: &WriteHalf,
     connection: &mut Connection,
-) -> Result<PeerInfo, DisconnectReason> {
+) -> Result<(PeerInfo, Credentials), DisconnectReason> {
     let no_room = Room {
         messages: 0,
         bytes: 0,
@@ -278,9 +294,9 @@ async fn negotiate(
     loop {
         flush(write, connection).await?;
         match connection.receive(no_room, Instant::now()) {
-            Ok(Some(Incoming::Introduced(peer))) => {
+            Ok(Some(Incoming::Introduced(peer, credentials))) => {
                 flush(write, connection).await?;
-                return Ok(peer);
+                return Ok((peer, credentials));
             }
             Ok(Some(Incoming::Messages(_))) => continue,
             Ok(None) => {}

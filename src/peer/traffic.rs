@@ -72,9 +72,12 @@ impl Traffic {
     ) -> Self {
         let write = Arc::new(write);
         let direct = Arc::new(Direct::new(Arc::clone(&write), peer.clone(), pulse));
-        pipes
-            .outbound
-            .open_shortcut(Arc::clone(&direct) as Arc<dyn Shortcut>);
+        // What has to be encrypted is encrypted in one place, in the order in which it is written.
+        if connection.is_clear() {
+            pipes
+                .outbound
+                .open_shortcut(Arc::clone(&direct) as Arc<dyn Shortcut>);
+        }
         Self {
             read,
             write: Some(write),
@@ -161,7 +164,7 @@ impl Traffic {
                     if let Some(direct) = &self.direct {
                         direct.took(batch.messages());
                     }
-                    Transmit::new(self.connection.outbound(batch))
+                    self.connection.outbound(batch).map_err(fault)?
                 }
                 Poll::Ready(Take::Begun(transmit)) => transmit,
                 Poll::Ready(Take::Closed(reason)) => return self.finish(cx, reason),
@@ -178,8 +181,9 @@ impl Traffic {
                 if let Some(direct) = &self.direct {
                     direct.wrote();
                 }
-                if let Some(transmit) = self.transmit.take() {
-                    self.pipes.outbound.recycle(transmit.into_batch());
+                if let Some(written) = self.transmit.take() {
+                    let batch = self.connection.recycle(written);
+                    self.pipes.outbound.recycle(batch);
                 }
                 Ok(true)
             }
@@ -251,7 +255,7 @@ impl Traffic {
                 }
                 return Ok(true);
             }
-            Some(Incoming::Introduced(_)) => return Ok(true),
+            Some(Incoming::Introduced(..)) => return Ok(true),
             None if room.is_none() => return Ok(false),
             None => {}
         }

@@ -202,6 +202,14 @@ pub enum KeyError {
 }
 
 #[cfg(test)]
+impl KeyPair {
+    /// A pair for another cipher.
+    pub(crate) const fn of_a_fake(public: PublicKey, secret: SecretKey) -> Self {
+        Self { public, secret }
+    }
+}
+
+#[cfg(test)]
 mod tests {
     use super::*;
 

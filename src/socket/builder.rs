@@ -19,6 +19,7 @@ use super::context::Context;
 use crate::identity::Identity;
 use crate::options::Capacity;
 use crate::options::Options;
+use crate::security::choice::Security;
 use crate::socket_type::SocketType;
 
 mod metadata;
@@ -137,6 +138,14 @@ impl<S: Build> SocketBuilder<S> {
     /// The namespace for `inproc://` names. Default: the one of the process.
     pub fn context(mut self, context: &Context) -> Self {
         self.context = Some(context.clone());
+        self
+    }
+
+    /// How peers and this socket know one another, and whether what they say is encrypted. Default
+    /// [`Security::Null`]: whoever reaches an endpoint is let in. For tcp and ipc. libzmq: `ZMQ_PLAIN_*`,
+    /// `ZMQ_CURVE_*`, `ZMQ_ZAP_DOMAIN`.
+    pub fn security(mut self, security: Security) -> Self {
+        self.options.security = security;
         self
     }
 

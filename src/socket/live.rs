@@ -17,7 +17,7 @@ use crate::peer::{Hub, Newcomer, Standing};
 
 /// The options of a living socket, got from its `options` method. Each has the name that it has on
 /// the [`SocketBuilder`](crate::SocketBuilder), where it is described, and exists for the same
-/// socket types. On the builder only are `conflate`, `context` and `subscribe`.
+/// socket types. On the builder only are `conflate`, `context`, `security` and `subscribe`.
 ///
 /// When a change takes effect:
 ///

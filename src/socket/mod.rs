@@ -33,3 +33,5 @@ mod tending;
 mod turned_away;
 pub(crate) mod xpub;
 pub(crate) mod xsub;
+#[cfg(feature = "inproc")]
+pub(crate) mod zap;

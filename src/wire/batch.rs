@@ -105,6 +105,15 @@ impl Batch {
         }
     }
 
+    /// Bytes that are only to be written, and hold nothing to be popped.
+    #[cfg(feature = "curve")]
+    pub(super) fn in_wire_form(bytes: Vec<u8>) -> Self {
+        Self {
+            store: Store::Owned(bytes),
+            ..Self::default()
+        }
+    }
+
     /// Messages (and commands) that have not been popped.
     pub(crate) const fn messages(&self) -> usize {
         self.messages
@@ -302,6 +311,30 @@ impl Batch {
             command: header.command,
             body,
         })
+    }
+
+    /// Shows every frame that has not been popped: its flags MORE and COMMAND, and its body.
+    #[cfg(feature = "curve")]
+    pub(super) fn each_frame(&self, mut each: impl FnMut(u8, &[u8])) {
+        let bytes = self.stored();
+        let mut large = self.large.iter().peekable();
+        let mut at = self.head;
+        while let Some(Ok(Some(header))) = bytes.get(at..).map(frame::parse) {
+            at = at.saturating_add(header.head);
+            let flags = if header.more { MORE } else { 0 };
+            let flags = flags | if header.command { frame::COMMAND } else { 0 };
+            if let Some(large) = large.next_if(|large| large.at == at && header.body > 0) {
+                each(flags, &large.body);
+                continue;
+            }
+            let length = usize::try_from(header.body).unwrap_or(usize::MAX);
+            let end = at.saturating_add(length);
+            let Some(body) = bytes.get(at..end) else {
+                return;
+            };
+            each(flags, body);
+            at = end;
+        }
     }
 
     /// Forgets the next message.

@@ -108,7 +108,8 @@ pub(super) fn put_pong(out: &mut Vec<u8>, context: &[u8]) {
     put(out, PONG, &[context]);
 }
 
-fn put(out: &mut Vec<u8>, name: &[u8], data: &[&[u8]]) {
+/// Appends the frame of a command.
+pub(super) fn put(out: &mut Vec<u8>, name: &[u8], data: &[&[u8]]) {
     let mut body = Vec::new();
     put_name(&mut body, name);
     data.iter().for_each(|part| body.extend_from_slice(part));

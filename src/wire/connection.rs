@@ -18,23 +18,30 @@
 use std::mem;
 use std::time::Instant;
 
-use bytes::Bytes;
-
 use super::batch::Batch;
 use super::command::{self, Command, printable};
 use super::decoder::{Decoded, Decoder};
 use super::greeting;
-use super::heartbeat::{self, Heartbeat};
-use super::mechanism::{Answer, Handshake, Mechanism, Progress};
+use super::heartbeat::Heartbeat;
+#[cfg(feature = "curve")]
+use super::mechanism::curve::message::Sealing;
+use super::mechanism::{Answer, Handshake, Progress};
 use super::metadata::{self, Metadata};
 use super::read_buffer::ReadTarget;
 use super::rules::Rules;
+#[cfg(feature = "curve")]
+use super::seal::Seal;
 use super::subscription::Subscription;
-use crate::fault::{PeerFault, ProtocolError};
-use crate::socket_type::SocketType;
+use super::transmit::Transmit;
+use crate::fault::{Incompatible, PeerFault, ProtocolError};
+use crate::security::credentials::Credentials;
+use crate::security::denial::Denial;
+
+mod terms;
 
 pub(crate) use super::decoder::Room;
 pub(crate) use super::rules::Limits;
+pub(crate) use terms::{Admission, Incoming, Local, Origin, PeerInfo};
 
 /// PONGs that wait to be written. The peer has sixteen answers on the way then, and anything that
 /// arrives tells it that we live: further PINGs get no answer of their own.
@@ -43,59 +50,6 @@ pub(crate) const PENDING_PONGS_MAX: usize = 16;
 /// PINGs that are taken while none of the answers has been written. A peer may have pinged every
 /// second of the quarter of an hour for which we did not read; a flood has more in one buffer.
 pub(crate) const PENDING_PINGS_MAX: usize = 1024;
-
-/// Leave for one peer to take part in its socket.
-///
-/// Only the socket gives it, once it has judged the peer (`Hub::admit`); `tests/architecture.rs` holds that
-/// nobody else does.
-#[derive(Debug)]
-pub(crate) struct Admission(());
-
-impl Admission {
-    pub(crate) const fn granted() -> Self {
-        Self(())
-    }
-}
-
-/// Which side made the connection. Exactly one of the two has accepted it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Origin {
-    Dialled,
-    Accepted,
-}
-
-/// What a connection has to know about its socket.
-#[derive(Clone, Debug)]
-pub(crate) struct Local {
-    pub(crate) origin: Origin,
-    pub(crate) socket_type: SocketType,
-    pub(crate) identity: Bytes,
-    /// What else the peer is told about us.
-    pub(crate) properties: Vec<(String, Bytes)>,
-    pub(crate) limits: Limits,
-    pub(crate) heartbeat: heartbeat::Settings,
-}
-
-/// What the peer said about itself.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct PeerInfo {
-    pub(crate) socket_type: SocketType,
-    pub(crate) identity: Bytes,
-    /// Major and minor of its ZMTP as announced.
-    pub(crate) version: (u8, u8),
-    /// Every other property: claims that nobody has checked.
-    pub(crate) properties: Vec<(String, Bytes)>,
-}
-
-/// What comes from a peer.
-#[derive(Debug)]
-pub(crate) enum Incoming {
-    /// The peer has said all that it says about itself, and is to be judged. Comes once; nothing
-    /// comes after it until the peer is [accepted](Connection::accept).
-    Introduced(PeerInfo),
-    /// Whole messages; for PUB and XPUB also SUBSCRIBE and CANCEL commands, each one message.
-    Messages(Batch),
-}
 
 /// The protocol state of one connection.
 #[derive(Debug)]
@@ -107,10 +61,10 @@ pub(crate) struct Connection {
     outgoing: Vec<u8>,
     /// PINGs taken since `outgoing` was last found empty.
     pings: usize,
+    /// Where the mechanism encrypts, between the network and `decoder`.
+    #[cfg(feature = "curve")]
+    seal: Option<Box<Seal>>,
 }
-
-/// What the socket demands. The seam for PLAIN and CURVE: becomes a field of [`Local`].
-const MECHANISM: Mechanism = Mechanism::Null;
 
 #[derive(Debug)]
 enum Phase {
@@ -123,6 +77,8 @@ enum Phase {
     },
     Introduced {
         answer: Answer,
+        #[cfg(feature = "curve")]
+        sealing: Option<Sealing>,
         version: (u8, u8),
     },
     Traffic {
@@ -143,8 +99,11 @@ impl Connection {
             decoder: Decoder::new(rules),
             phase: Phase::Greeting,
             heartbeat: Heartbeat::new(local.heartbeat.clone()),
-            outgoing: greeting::encode(MECHANISM.name()).to_vec(),
+            outgoing: greeting::encode(local.mechanism.name(), local.mechanism.is_server())
+                .to_vec(),
             pings: 0,
+            #[cfg(feature = "curve")]
+            seal: None,
             local,
         }
     }
@@ -154,6 +113,10 @@ impl Connection {
     /// To be called anew for every read, and only after [`receive`](Self::receive) gave `None` with
     /// room to spare: otherwise what is read piles up.
     pub(crate) fn read_target(&mut self) -> ReadTarget<'_> {
+        #[cfg(feature = "curve")]
+        if let Some(seal) = &mut self.seal {
+            return seal.read_target();
+        }
         self.decoder.read_target()
     }
 
@@ -165,7 +128,7 @@ impl Connection {
         room: Room,
         now: Instant,
     ) -> Result<Option<Incoming>, PeerFault> {
-        if self.decoder.arrived() {
+        if self.arrived() {
             self.heartbeat.heard();
         }
         let result = match self.phase {
@@ -193,8 +156,47 @@ impl Connection {
     }
 
     /// The batch in the form that the peer understands: a peer below ZMTP 3.1 wants subscriptions
-    /// as messages.
-    pub(crate) fn outbound(&self, mut batch: Batch) -> Batch {
+    /// as messages, and where the mechanism encrypts all of it is encrypted.
+    ///
+    /// What is in [`outgoing`](Self::outgoing) is written before it: a mechanism that counts counts both.
+    pub(crate) fn outbound(&mut self, batch: Batch) -> Result<Transmit, PeerFault> {
+        debug_assert!(self.outgoing.is_empty(), "it is counted as written before");
+        let batch = self.as_understood(batch);
+        #[cfg(feature = "curve")]
+        if let Some(seal) = &mut self.seal {
+            return match seal.seal(batch) {
+                Ok(transmit) => Ok(transmit),
+                Err(fault) => {
+                    self.close();
+                    Err(fault)
+                }
+            };
+        }
+        Ok(Transmit::new(batch))
+    }
+
+    /// Takes back what has been written, and returns the batch that it was, whose buffer can be used again.
+    pub(crate) fn recycle(&mut self, written: Transmit) -> Batch {
+        let (batch, sealed) = written.into_batches();
+        #[cfg(feature = "curve")]
+        if let (Some(seal), Some(sealed)) = (&mut self.seal, sealed) {
+            seal.recycle(sealed);
+        }
+        #[cfg(not(feature = "curve"))]
+        let _ = sealed;
+        batch
+    }
+
+    /// Whether what is written is what was queued, so that a sender may write by itself.
+    pub(crate) const fn is_clear(&self) -> bool {
+        #[cfg(feature = "curve")]
+        let is_clear = self.seal.is_none();
+        #[cfg(not(feature = "curve"))]
+        let is_clear = true;
+        is_clear
+    }
+
+    fn as_understood(&self, mut batch: Batch) -> Batch {
         let below_3_1 = matches!(self.phase, Phase::Traffic { version } if version < (3, 1));
         if !below_3_1 || !self.local.socket_type.subscribes() {
             return batch;
@@ -217,8 +219,23 @@ impl Connection {
     pub(crate) fn accept(&mut self, _: Admission, now: Instant) {
         let closed = Phase::Closed { explain: false };
         match mem::replace(&mut self.phase, closed) {
+            #[cfg(not(feature = "curve"))]
             Phase::Introduced { answer, version } => {
                 answer.give(&mut self.outgoing);
+                self.phase = Phase::Traffic { version };
+                self.heartbeat.start(now);
+            }
+            #[cfg(feature = "curve")]
+            Phase::Introduced {
+                answer,
+                sealing,
+                version,
+            } => {
+                answer.give(&mut self.outgoing);
+                if let Some(sealing) = sealing {
+                    let input = self.decoder.take_input();
+                    self.seal = Some(Box::new(Seal::new(sealing, input)));
+                }
                 self.phase = Phase::Traffic { version };
                 self.heartbeat.start(now);
             }
@@ -236,15 +253,41 @@ impl Connection {
         // An ERROR is not answered with an ERROR, and it forbids the peer to try again, which a
         // peer that was only slow may.
         let ours = matches!(fault, PeerFault::Protocol(_) | PeerFault::Incompatible(_));
-        if allowed && ours {
+        if allowed && ours && self.local.mechanism.explains() {
             command::put_error(&mut self.outgoing, &printable(fault.to_string().as_bytes()));
         }
         self.phase = Phase::Closed { explain: false };
     }
 
+    /// As if it had sent so many encrypted frames.
+    #[cfg(all(test, feature = "curve"))]
+    pub(super) fn skip_nonces(&mut self, next: u64) {
+        self.seal.as_mut().expect("it encrypts").skip_nonces(next);
+    }
+
+    /// Tells a peer that it is not let in, as far as it is to be told.
+    pub(crate) fn deny(&mut self, denial: &Denial) {
+        if let (Phase::Introduced { .. }, Some(status)) = (&self.phase, denial.told()) {
+            command::put_error(&mut self.outgoing, status);
+        }
+        self.phase = Phase::Closed { explain: false };
+    }
+
     /// Says an empty message before anything else: by it a ROUTER learns of this side.
-    pub(crate) fn probe(&mut self) {
-        self.outgoing.extend([0, 0]);
+    pub(crate) fn probe(&mut self) -> Result<(), PeerFault> {
+        self.say(|out| out.extend([0, 0]))
+    }
+
+    /// Says one frame, which `put` appends.
+    fn say(&mut self, put: impl FnOnce(&mut Vec<u8>)) -> Result<(), PeerFault> {
+        #[cfg(feature = "curve")]
+        if let Some(seal) = &mut self.seal {
+            let mut frame = Vec::new();
+            put(&mut frame);
+            return seal.seal_frame(&frame, &mut self.outgoing);
+        }
+        put(&mut self.outgoing);
+        Ok(())
     }
 
     /// Whether the handshake is over and the connection still good.
@@ -269,15 +312,15 @@ impl Connection {
         }
         match self.heartbeat.on_deadline(now) {
             Ok(Some(ttl)) => {
-                command::put_ping(&mut self.outgoing, ttl, self.heartbeat.context());
+                let context = self.heartbeat.context().to_vec();
+                self.say(|out| command::put_ping(out, ttl, &context))
             }
-            Ok(None) => {}
+            Ok(None) => Ok(()),
             Err(fault) => {
                 self.close();
-                return Err(fault);
+                Err(fault)
             }
         }
-        Ok(())
     }
 
     /// The session stops or resumes reading. A peer that cannot be heard is not found dead.
@@ -288,6 +331,20 @@ impl Connection {
     /// Frees the read buffer if it holds nothing, and reads small pieces again at first.
     pub(crate) fn release_idle_buffer(&mut self) {
         self.decoder.release_idle_buffer();
+        #[cfg(feature = "curve")]
+        if let Some(seal) = &mut self.seal {
+            seal.release_idle_buffer();
+        }
+    }
+
+    /// Whether anything was read since the last call of [`read_target`](Self::read_target).
+    #[inline]
+    fn arrived(&mut self) -> bool {
+        #[cfg(feature = "curve")]
+        if let Some(seal) = &mut self.seal {
+            return seal.arrived();
+        }
+        self.decoder.arrived()
     }
 
     fn close(&mut self) {
@@ -303,10 +360,14 @@ impl Connection {
         loop {
             match &mut self.phase {
                 Phase::Greeting => {
-                    let Some(greeting) = greeting::parse(self.decoder.unread(), MECHANISM.name())?
-                    else {
+                    let mechanism = &self.local.mechanism;
+                    let (unread, name) = (self.decoder.unread(), mechanism.name());
+                    let Some(greeting) = greeting::parse(unread, name)? else {
                         return Ok(None);
                     };
+                    if greeting.as_server && mechanism.is_server() {
+                        return Err(Incompatible::TwoServers { mechanism: name }.into());
+                    }
                     self.decoder.consume(greeting::LENGTH);
                     let Local {
                         origin,
@@ -318,7 +379,7 @@ impl Connection {
                     let metadata = metadata::encode(*socket_type, identity, properties);
                     let out = &mut self.outgoing;
                     self.phase = Phase::Handshake {
-                        mechanism: MECHANISM.begin(*origin, *socket_type, &metadata, out),
+                        mechanism: mechanism.begin(*origin, *socket_type, &metadata, out)?,
                         version: greeting.version,
                         spent: greeting::LENGTH,
                     };
@@ -327,8 +388,8 @@ impl Connection {
                     let Some(body) = self.decoder.handshake_frame(*spent)? else {
                         return Ok(None);
                     };
-                    if let Some(peer) = self.step(&body)? {
-                        return Ok(Some(Incoming::Introduced(peer)));
+                    if let Some((peer, credentials)) = self.step(&body)? {
+                        return Ok(Some(Incoming::Introduced(peer, credentials)));
                     }
                 }
                 Phase::Introduced { .. } | Phase::Traffic { .. } | Phase::Closed { .. } => {
@@ -339,7 +400,7 @@ impl Connection {
     }
 
     /// Hands a command to the mechanism.
-    fn step(&mut self, body: &[u8]) -> Result<Option<PeerInfo>, PeerFault> {
+    fn step(&mut self, body: &[u8]) -> Result<Option<(PeerInfo, Credentials)>, PeerFault> {
         // Should the step end in a fault, this is where it leaves the connection.
         let phase = mem::replace(&mut self.phase, Phase::Closed { explain: true });
         let Phase::Handshake {
@@ -361,19 +422,25 @@ impl Connection {
                 };
                 Ok(None)
             }
-            Progress::Introduced(metadata, answer) => {
+            Progress::Introduced(introduction) => {
                 let Metadata {
                     socket_type,
                     identity,
                     properties,
-                } = metadata;
-                self.phase = Phase::Introduced { answer, version };
-                Ok(Some(PeerInfo {
+                } = introduction.metadata;
+                self.phase = Phase::Introduced {
+                    answer: introduction.answer,
+                    #[cfg(feature = "curve")]
+                    sealing: introduction.sealing,
+                    version,
+                };
+                let peer = PeerInfo {
                     socket_type,
                     identity,
                     version,
                     properties,
-                }))
+                };
+                Ok(Some((peer, introduction.credentials)))
             }
         }
     }
@@ -381,6 +448,16 @@ impl Connection {
     fn traffic(&mut self, room: Room, now: Instant) -> Result<Option<Incoming>, PeerFault> {
         loop {
             match self.decoder.next(room)? {
+                #[cfg(feature = "curve")]
+                None => match &mut self.seal {
+                    Some(seal) if !self.decoder.is_starved() => {
+                        if !seal.unseal(&mut self.decoder)? {
+                            return Ok(None);
+                        }
+                    }
+                    _ => return Ok(None),
+                },
+                #[cfg(not(feature = "curve"))]
                 None => return Ok(None),
                 Some(Decoded::Messages(batch)) => {
                     self.heartbeat.heard();
@@ -404,10 +481,10 @@ impl Connection {
                     let limit = PENDING_PINGS_MAX;
                     return Err(ProtocolError::PingFlood { limit }.into());
                 }
-                if self.pings <= PENDING_PONGS_MAX {
-                    command::put_pong(&mut self.outgoing, context);
+                if self.pings > PENDING_PONGS_MAX {
+                    return Ok(());
                 }
-                Ok(())
+                self.say(|out| command::put_pong(out, context))
             }
             // A peer that sent READY before it judged ours says so now.
             Command::Error { reason } => Err(PeerFault::Refused {

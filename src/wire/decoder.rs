@@ -13,6 +13,8 @@
 //! No frame is looked at twice, except for the header of the one that has not arrived whole.
 
 use super::batch::Batch;
+#[cfg(feature = "curve")]
+use super::frame::header_len;
 use super::frame::{self, Header, MORE};
 use super::large::LargeFrame;
 use super::read_buffer::{READ_MAX, ReadBuffer, ReadTarget};
@@ -62,6 +64,9 @@ pub(super) struct Decoder {
     /// The frame that is being read into its own buffer; it belongs to `partial` unless it is a
     /// command.
     large: Option<LargeFrame>,
+    /// The body of the last frame in `input`, which is only a header there.
+    #[cfg(feature = "curve")]
+    apart: Option<(Vec<u8>, usize)>,
     /// The last [`next`](Self::next) stopped before a message because there was no room.
     starved: bool,
 }
@@ -112,6 +117,8 @@ impl Decoder {
             run: Run::default(),
             partial: None,
             large: None,
+            #[cfg(feature = "curve")]
+            apart: None,
             starved: false,
         }
     }
@@ -132,7 +139,7 @@ impl Decoder {
     }
 
     /// Whether the last [`next`](Self::next) gave nothing although a message has begun to arrive.
-    #[cfg(test)]
+    #[cfg(any(test, feature = "curve"))]
     pub(super) const fn is_starved(&self) -> bool {
         self.starved
     }
@@ -146,6 +153,46 @@ impl Decoder {
     /// Frees the read buffer if it holds nothing.
     pub(super) fn release_idle_buffer(&mut self) {
         self.input.release_if_empty();
+    }
+
+    /// Takes what has been read behind a handshake: from now on the decoder is fed.
+    #[cfg(feature = "curve")]
+    pub(super) fn take_input(&mut self) -> ReadBuffer {
+        std::mem::replace(&mut self.input, ReadBuffer::new())
+    }
+
+    /// So many bytes will be fed.
+    #[cfg(feature = "curve")]
+    pub(super) fn expect(&mut self, bytes: usize) {
+        self.input.reserve(bytes);
+    }
+
+    /// Takes a frame that somebody else has read.
+    #[cfg(feature = "curve")]
+    pub(super) fn feed(&mut self, flags: u8, body: &[u8]) {
+        let (header, length) = frame::header(flags, body.len());
+        self.input.put(header.get(..length).unwrap_or_default());
+        self.input.put(body);
+    }
+
+    /// Takes a large frame that somebody else has read, behind `skip` other bytes, without a copy where that can be.
+    #[cfg(feature = "curve")]
+    pub(super) fn feed_large(&mut self, flags: u8, body: Vec<u8>, skip: usize) {
+        let inside = body.get(skip..).unwrap_or_default();
+        let whole = header_len(inside.len()).saturating_add(inside.len());
+        // A publisher looks into a frame before it takes it.
+        if whole <= READ_MAX || flags & frame::COMMAND != 0 || self.rules.takes_subscriptions() {
+            return self.feed(flags, inside);
+        }
+        let (header, length) = frame::header(flags, inside.len());
+        self.input.put(header.get(..length).unwrap_or_default());
+        self.apart = Some((body, skip));
+    }
+
+    /// Judges the length of a frame before it can be opened, when nobody can tell what it is.
+    #[cfg(feature = "curve")]
+    pub(super) fn judge_sealed(&self, length: u64) -> Result<(), ProtocolError> {
+        self.rules.judge_sealed(length, self.run.payload)
     }
 
     /// What has been read and not used, for the greeting.
@@ -350,6 +397,12 @@ impl Decoder {
 
     fn begin_large(&mut self, header: Header) {
         self.input.consume(header.head);
+        #[cfg(feature = "curve")]
+        if let Some((body, skip)) = self.apart.take() {
+            self.note_large(header);
+            self.large = Some(LargeFrame::complete(header, body, skip));
+            return;
+        }
         let mut large = LargeFrame::new(header);
         let here = self.input.bytes();
         let here = here.get(..large.missing()).unwrap_or(here);
@@ -359,11 +412,15 @@ impl Decoder {
         // What follows is likely as large: read its header and little more, so that the body is
         // not copied from one buffer into the other.
         self.input.shrink_reads();
+        self.note_large(header);
+        self.large = Some(large);
+    }
+
+    fn note_large(&mut self, header: Header) {
         if !header.command {
             self.run.frames = self.run.frames.saturating_add(1);
             self.run.payload = self.run.payload.saturating_add(header.body);
         }
-        self.large = Some(large);
     }
 
     /// Takes the large frame out once it is whole: `None` when it is not or has no room, else the

@@ -81,6 +81,20 @@ pub(crate) fn parse(bytes: &[u8]) -> Result<Option<Header>, HeaderError> {
     }))
 }
 
+/// The shortest header for a body of `length` bytes, and how many of its bytes count.
+#[cfg(feature = "curve")]
+pub(super) fn header(flags: u8, length: usize) -> ([u8; HEADER_MAX], usize) {
+    let mut header = [flags; HEADER_MAX];
+    match (u8::try_from(length), &mut header) {
+        (Ok(short), [_, second, ..]) => *second = short,
+        (Err(_), [first, size @ ..]) => {
+            *first |= LONG;
+            *size = u64::try_from(length).unwrap_or(u64::MAX).to_be_bytes();
+        }
+    }
+    (header, header_len(length))
+}
+
 /// Appends the shortest header for a body of `length` bytes. `flags` may hold MORE or COMMAND.
 #[inline]
 pub(crate) fn put_header(out: &mut Vec<u8>, flags: u8, length: usize) {

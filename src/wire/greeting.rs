@@ -17,9 +17,10 @@ const MAJOR: usize = 10;
 const MINOR: usize = 11;
 const MECHANISM: usize = 12;
 const MECHANISM_LENGTH: usize = 20;
-/// Behind the mechanism; from here on nothing is read. as-server is ignored because libzmq sends 0
-/// in either role, others send 1.
+/// Behind the mechanism.
 const MECHANISM_END: usize = 32;
+/// The last byte that is read; the rest is filler.
+const AS_SERVER: usize = 32;
 
 /// The version of ZMTP that we announce.
 const OURS: [u8; 2] = [3, 1];
@@ -29,10 +30,13 @@ const OURS: [u8; 2] = [3, 1];
 pub(super) struct Greeting {
     /// Major and minor as announced. Everything above 3.1 is spoken to as 3.1.
     pub(super) version: (u8, u8),
+    /// It says that it is the server of its mechanism. libzmq says 0 in either role, so that a 0 says
+    /// nothing.
+    pub(super) as_server: bool,
 }
 
 /// Our greeting.
-pub(super) fn encode(mechanism: &str) -> [u8; LENGTH] {
+pub(super) fn encode(mechanism: &str, as_server: bool) -> [u8; LENGTH] {
     let mut bytes = [0; LENGTH];
     let mut put = |at: usize, values: &[u8]| {
         for (byte, value) in bytes.iter_mut().skip(at).zip(values) {
@@ -43,6 +47,7 @@ pub(super) fn encode(mechanism: &str) -> [u8; LENGTH] {
     put(0, &[SIGNATURE, 0, 0, 0, 0, 0, 0, 0, 1, 0x7f]);
     put(MAJOR, &OURS);
     put(MECHANISM, mechanism.as_bytes());
+    put(AS_SERVER, &[u8::from(as_server)]);
     bytes
 }
 
@@ -91,6 +96,7 @@ pub(super) fn parse(bytes: &[u8], mechanism: &'static str) -> Result<Option<Gree
     }
     Ok((bytes.len() >= LENGTH).then_some(Greeting {
         version: (major, minor),
+        as_server: bytes.get(AS_SERVER) == Some(&1),
     }))
 }
 

@@ -15,6 +15,8 @@ pub(super) struct LargeFrame {
     header: Header,
     length: usize,
     body: Vec<u8>,
+    /// Bytes at the front of it that are not the frame's.
+    skip: usize,
     pending: Pending,
 }
 
@@ -27,6 +29,7 @@ impl LargeFrame {
             header,
             length,
             body: spares::take(length).unwrap_or_else(|| Vec::with_capacity(start(length))),
+            skip: 0,
             pending: Pending::default(),
         }
     }
@@ -63,7 +66,26 @@ impl LargeFrame {
     }
 
     pub(super) fn into_parts(self) -> (Header, Bytes) {
-        (self.header, spares::share(self.body))
+        let skip = self.skip.min(self.body.len());
+        (self.header, spares::share(self.body).slice(skip..))
+    }
+
+    /// The body of a frame that is complete.
+    #[cfg(feature = "curve")]
+    pub(super) fn into_body(self) -> Vec<u8> {
+        self.body
+    }
+
+    /// A frame that is complete already, behind `skip` other bytes.
+    #[cfg(feature = "curve")]
+    pub(super) fn complete(header: Header, body: Vec<u8>, skip: usize) -> Self {
+        Self {
+            header,
+            length: body.len(),
+            body,
+            skip,
+            pending: Pending::default(),
+        }
     }
 
     #[cfg(test)]

@@ -117,6 +117,25 @@ pub(super) fn parse(metadata: &[u8], ours: SocketType) -> Result<Metadata, PeerF
     })
 }
 
+/// Reads properties of any kind, within the same limits; none if that cannot be done.
+#[cfg(feature = "inproc")]
+pub(crate) fn properties(metadata: &[u8]) -> Option<Vec<(String, Bytes)>> {
+    if metadata.len() > METADATA_MAX {
+        return None;
+    }
+    let mut properties = Vec::new();
+    let mut rest = metadata;
+    while !rest.is_empty() {
+        let (name, value, tail) = split_property(rest).ok()?;
+        rest = tail;
+        properties.push((name.to_owned(), Bytes::copy_from_slice(value)));
+        if properties.len() > PROPERTIES_MAX {
+            return None;
+        }
+    }
+    Some(properties)
+}
+
 /// Splits off the first property: name, value, rest.
 fn split_property(bytes: &[u8]) -> Result<(&str, &[u8], &[u8]), PeerFault> {
     let (&length, rest) = bytes

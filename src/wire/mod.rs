@@ -17,6 +17,7 @@
 //! | `rules` | what a peer may send: every limit |
 //! | `read_buffer`, `large` | where bytes are read to |
 //! | `decoder` | bytes read → runs of whole messages |
+//! | `seal` | runs of messages ↔ encrypted frames, where a mechanism encrypts |
 //! | `batch`, `transmit` | runs of messages in wire form, in, out and through |
 //! | `connection` | one peer's protocol: greeting, handshake, traffic |
 //!
@@ -39,10 +40,12 @@ pub(crate) mod frame;
 mod greeting;
 pub(crate) mod heartbeat;
 mod large;
-mod mechanism;
-mod metadata;
+pub(crate) mod mechanism;
+pub(crate) mod metadata;
 mod read_buffer;
 mod rules;
+#[cfg(feature = "curve")]
+mod seal;
 pub(crate) mod subscription;
 pub(crate) mod transmit;
 

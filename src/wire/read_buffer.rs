@@ -116,6 +116,26 @@ impl ReadBuffer {
         self.buffer.get(self.head..).unwrap_or_default()
     }
 
+    #[cfg(feature = "curve")]
+    pub(super) fn bytes_mut(&mut self) -> &mut [u8] {
+        self.buffer.get_mut(self.head..).unwrap_or_default()
+    }
+
+    /// Makes room for `count` more bytes that do not come from a read.
+    #[cfg(feature = "curve")]
+    pub(super) fn reserve(&mut self, count: usize) {
+        if self.spare() < count {
+            self.size = self.size.max(self.bytes().len().saturating_add(count));
+            self.make_room();
+        }
+    }
+
+    /// Appends bytes that do not come from a read.
+    #[cfg(feature = "curve")]
+    pub(super) fn put(&mut self, bytes: &[u8]) {
+        self.buffer.extend_from_slice(bytes);
+    }
+
     /// Forgets the first `count` bytes, or all there are.
     pub(super) fn consume(&mut self, count: usize) {
         let end = self.head.saturating_add(count);

@@ -12,9 +12,10 @@ use crate::socket_type::SocketType;
 /// the largest mechanism below a thousand without properties; strangers get no more.
 pub(crate) const HANDSHAKE_MAX: usize = 64 * 1024;
 
-/// Bytes of the body of one command, except for subscriptions, which have a limit of their own. No
-/// command of ZMTP 3.1 needs 300; a command has to lie in the read buffer whole.
-pub(crate) const COMMAND_MAX: usize = METADATA_MAX + 6;
+/// Bytes of the body of one command, except for subscriptions, which have a limit of their own. The
+/// largest is the INITIATE of CURVE, which has 257 bytes besides its metadata; a command has to lie in the
+/// read buffer whole.
+pub(crate) const COMMAND_MAX: usize = METADATA_MAX + 257;
 
 /// What a socket accepts from each of its peers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -112,6 +113,29 @@ impl Rules {
             }
         }
         Ok(Some((header, Kind::Message)))
+    }
+
+    /// Whether subscriptions arrive here.
+    #[cfg(feature = "curve")]
+    pub(super) const fn takes_subscriptions(&self) -> bool {
+        self.subscriptions
+    }
+
+    /// Judges the length of a frame that cannot be looked into yet, behind `payload` bytes of the same
+    /// message: nothing that is allowed is as long as that.
+    #[cfg(feature = "curve")]
+    pub(super) fn judge_sealed(&self, length: u64, payload: u64) -> Result<(), ProtocolError> {
+        let limits = &self.limits;
+        let declared = payload.saturating_add(length);
+        let prefixed = limits.max_topic.saturating_add(PREFIX_MAX);
+        let is_command = !exceeds(length, COMMAND_MAX.max(prefixed));
+        if exceeds(declared, limits.max_message) && !is_command {
+            return Err(ProtocolError::MessageTooLarge {
+                declared,
+                limit: limits.max_message,
+            });
+        }
+        Ok(())
     }
 
     /// A frame that announces more is already one too many if the next one would be.

@@ -200,7 +200,7 @@ impl Side {
         while self.fault.is_none() {
             match self.connection.receive(self.room, now) {
                 Ok(None) => return,
-                Ok(Some(Incoming::Introduced(peer))) => {
+                Ok(Some(Incoming::Introduced(peer, _))) => {
                     self.peer = Some(peer);
                     if self.admits {
                         self.connection.accept(Admission::granted(), now);
@@ -226,8 +226,10 @@ impl Side {
     fn write(&mut self) -> Vec<u8> {
         let mut out = std::mem::take(self.connection.outgoing());
         if self.connection.is_ready() {
-            let batch = self.connection.outbound(std::mem::take(&mut self.queued));
-            out.extend(batch.into_buffer().unwrap_or_default());
+            match self.connection.outbound(std::mem::take(&mut self.queued)) {
+                Ok(transmit) => out.extend(transmit.contents()),
+                Err(fault) => self.fault = Some(fault),
+            }
         }
         out
     }

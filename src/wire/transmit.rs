@@ -3,6 +3,8 @@
 use std::io::IoSlice;
 
 use super::batch::Batch;
+#[cfg(feature = "curve")]
+use super::frame;
 
 /// Slices handed to one vectored write. Linux takes up to 1,024; beyond a few dozen the kernel's
 /// own work per slice outweighs the saved call, and the array lives on the stack.
@@ -18,6 +20,17 @@ pub(crate) struct Transmit {
     large: usize,
     /// How much of the next large body has been written.
     within: usize,
+    #[cfg(feature = "curve")]
+    sealed: Option<Box<Sealed>>,
+}
+
+/// What the batch was before it was encrypted.
+#[cfg(feature = "curve")]
+#[derive(Debug)]
+struct Sealed {
+    plain: Batch,
+    /// What every body grew by.
+    overhead: usize,
 }
 
 impl Transmit {
@@ -26,6 +39,23 @@ impl Transmit {
             batch,
             ..Self::default()
         }
+    }
+
+    /// `plain` with every body encrypted: `wire` is all of it.
+    #[cfg(feature = "curve")]
+    pub(super) fn sealed(plain: Batch, wire: Vec<u8>, overhead: usize) -> Self {
+        Self {
+            batch: Batch::in_wire_form(wire),
+            sealed: Some(Box::new(Sealed { plain, overhead })),
+            ..Self::default()
+        }
+    }
+
+    /// Every byte, written or not, of a batch without large bodies.
+    #[cfg(test)]
+    pub(super) fn contents(&self) -> &[u8] {
+        assert!(self.batch.large().is_empty());
+        self.batch.stored()
     }
 
     /// Whether every byte has been written.
@@ -88,6 +118,10 @@ impl Transmit {
     /// A message that was begun is not among them: its peer may have all of it or part of it, so
     /// it is neither completed nor sent twice.
     pub(crate) fn into_unwritten(mut self) -> Batch {
+        #[cfg(feature = "curve")]
+        if let Some(sealed) = self.sealed.take() {
+            return sealed.into_unwritten(self.stored);
+        }
         // A message starts with a header, and headers are never kept apart: it has been begun
         // exactly when the contiguous part is written beyond its first byte.
         while !self.batch.is_empty() && self.batch.head() < self.stored {
@@ -99,6 +133,38 @@ impl Transmit {
     /// The batch, for its buffer once all of it has been written.
     pub(crate) fn into_batch(self) -> Batch {
         self.batch
+    }
+
+    /// The same, and the buffer in which it was encrypted, if it was.
+    pub(super) fn into_batches(self) -> (Batch, Option<Vec<u8>>) {
+        #[cfg(feature = "curve")]
+        if let Some(sealed) = self.sealed {
+            return (sealed.plain, self.batch.into_buffer());
+        }
+        (self.into_batch(), None)
+    }
+}
+
+#[cfg(feature = "curve")]
+impl Sealed {
+    /// The whole messages that begin behind `written` bytes of their encrypted form.
+    fn into_unwritten(self, written: usize) -> Batch {
+        let mut plain = self.plain;
+        let (mut at, mut begun, mut is_first) = (0usize, 0usize, true);
+        plain.each_frame(|flags, body| {
+            if is_first && at < written {
+                begun = begun.saturating_add(1);
+            }
+            let body = body.len().saturating_add(self.overhead);
+            at = at
+                .saturating_add(frame::header_len(body))
+                .saturating_add(body);
+            is_first = flags & frame::MORE == 0;
+        });
+        for _ in 0..begun {
+            plain.skip();
+        }
+        plain
     }
 }
 

@@ -13,6 +13,8 @@ they are:
     send LENGTH…         ok                     (bytes follow the order)
     recv                 message LENGTH…        (bytes follow the answer)
     property NAME        ok VALUE               (what libzmq tells of the message received last)
+    authenticate RULE…   ok                     (a ZAP handler: `plain DOMAIN USER PASSWORD`, `curve DOMAIN LOCATION`)
+    certificate FOLDER NAME  ok                 (`zmq.auth` makes a pair and its files)
     wait EVENT COUNT     ok                     (when so many have happened since the start)
 
 An order that fails is answered by `error REASON`. Nothing outlives the test: every order has a
@@ -24,11 +26,18 @@ import select
 import sys
 
 import zmq
+import zmq.auth
+from zmq.auth.thread import ThreadAuthenticator
 from zmq.utils.monitor import recv_monitor_message
 
 # Shorter than the deadline of the tests, so that a failure comes with a reason and not as silence.
 DEADLINE_MS = 20_000
-EVENTS = zmq.EVENT_HANDSHAKE_SUCCEEDED | zmq.EVENT_DISCONNECTED
+EVENTS = (
+    zmq.EVENT_HANDSHAKE_SUCCEEDED
+    | zmq.EVENT_HANDSHAKE_FAILED_AUTH
+    | zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL
+    | zmq.EVENT_DISCONNECTED
+)
 
 
 class Peer:
@@ -41,6 +50,7 @@ class Peer:
         self.monitor.rcvtimeo = DEADLINE_MS
         self.happened = collections.Counter()
         self.last = None
+        self.authenticator = None
 
     def next_order(self):
         """Waits for the next line of input, and lets the socket live meanwhile.
@@ -73,6 +83,10 @@ class Peer:
             frames = self.socket.recv_multipart(copy=False)
             self.last = frames[-1]
             return [frame.bytes for frame in frames]
+        elif verb == "authenticate":
+            self.authenticate(*words)
+        elif verb == "certificate":
+            zmq.auth.create_certificates(words[0], words[1])
         elif verb == "property":
             return self.last.get(words[0])
         elif verb == "wait":
@@ -84,6 +98,17 @@ class Peer:
     def set(self, option, value):
         value = int(value) if value.lstrip("-").isdigit() else value.encode()
         self.socket.setsockopt(getattr(zmq, option), value)
+
+    def authenticate(self, mechanism, domain, *words):
+        if not self.authenticator:
+            self.authenticator = ThreadAuthenticator(zmq.Context.instance())
+            self.authenticator.start()
+        if mechanism == "plain":
+            user, password = words
+            self.authenticator.configure_plain(domain, {user: password})
+        else:
+            location = zmq.auth.CURVE_ALLOW_ANY if words[0] == "*" else words[0]
+            self.authenticator.configure_curve(domain, location)
 
     def wait(self, event, count):
         while self.happened[event] < count:
@@ -117,6 +142,8 @@ def main(socket_type):
                 answer(f"ok {result}".strip())
             else:
                 answer(" ".join(["message", *(str(len(frame)) for frame in result)]), result)
+    if peer.authenticator:
+        peer.authenticator.stop()
     zmq.Context.instance().destroy(linger=0)
 
 

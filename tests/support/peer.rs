@@ -54,6 +54,22 @@ impl Peer {
         self.order(&format!("set {option} {value}")).await;
     }
 
+    /// Starts pyzmq's `ThreadAuthenticator`, or adds to it: `plain DOMAIN USER PASSWORD`, or
+    /// `curve DOMAIN LOCATION`.
+    pub(crate) async fn authenticate(&mut self, rule: &str) {
+        self.order(&format!("authenticate {rule}")).await;
+    }
+
+    /// Has pyzmq make a pair of keys and write its certificate files.
+    pub(crate) async fn make_certificate(&mut self, folder: &str, name: &str) {
+        self.order(&format!("certificate {folder} {name}")).await;
+    }
+
+    /// Waits until one of its handshakes has failed since the start in this way, `AUTH` or `PROTOCOL`.
+    pub(crate) async fn wait_handshake_failed(&mut self, how: &str) {
+        self.order(&format!("wait HANDSHAKE_FAILED_{how} 1")).await;
+    }
+
     pub(crate) async fn subscribe(&mut self, prefix: &str) {
         self.order_with("subscribe", &prefix.into()).await;
     }

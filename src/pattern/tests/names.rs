@@ -115,12 +115,7 @@ fn peer(claimed: Bytes) -> Peer {
         address: PeerAddress::Inproc,
         local_address: None,
     };
-    Peer::new(
-        place,
-        SocketType::Dealer,
-        None,
-        Claims::new(claimed, Vec::new()),
-    )
+    Peer::unjudged(place, SocketType::Dealer, Claims::new(claimed, Vec::new()))
 }
 
 impl World {

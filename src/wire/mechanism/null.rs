@@ -5,8 +5,8 @@
 //! the peer has been admitted. Every connection has exactly one side that does not wait, so two
 //! of this kind cannot wait for each other, and libzmq never waits.
 
-use super::{Answer, Progress};
-use crate::fault::{PeerFault, ProtocolError};
+use super::{Answer, Introduction, unexpected};
+use crate::fault::PeerFault;
 use crate::socket_type::SocketType;
 use crate::wire::command::{self, Command, printable};
 use crate::wire::connection::Origin;
@@ -35,25 +35,18 @@ impl AwaitReady {
         Self { ours, answer }
     }
 
-    pub(super) fn step(self, body: &[u8]) -> Result<Progress, PeerFault> {
+    pub(super) fn step(self, body: &[u8]) -> Result<Introduction, PeerFault> {
         match command::parse(body)? {
             Command::Ready { metadata } => {
                 let metadata = metadata::parse(metadata, self.ours)?;
-                Ok(Progress::Introduced(metadata, self.answer))
+                let mut introduction = Introduction::new(metadata);
+                introduction.answer = self.answer;
+                Ok(introduction)
             }
             Command::Error { reason } => Err(PeerFault::Refused {
                 reason: printable(reason),
             }),
-            Command::Ping { .. } => Err(unexpected(b"PING")),
-            Command::Pong => Err(unexpected(b"PONG")),
-            Command::Other { name } => Err(unexpected(name)),
+            Command::Ping { .. } | Command::Pong | Command::Other { .. } => Err(unexpected(body)),
         }
     }
-}
-
-fn unexpected(name: &[u8]) -> PeerFault {
-    ProtocolError::UnexpectedCommand {
-        name: printable(name),
-    }
-    .into()
 }

@@ -1,7 +1,12 @@
 //! Tests of the whole of `wire`: a scripted peer on one side, a [`Connection`] on the other.
 
+#[cfg(feature = "curve")]
+mod curve;
+#[cfg(feature = "curve")]
+mod fake;
 mod limits;
 mod opening;
+mod plain;
 mod splits;
 mod traffic;
 mod two_sides;
@@ -13,8 +18,10 @@ use bytes::{BufMut, Bytes};
 use super::connection::{Admission, Connection, Incoming, Limits, Local, Origin, PeerInfo, Room};
 use super::frame::{self, COMMAND, LONG, MORE};
 use super::heartbeat;
+use super::mechanism::Mechanism;
 use crate::fault::PeerFault;
 use crate::message::Message;
+use crate::security::credentials::Credentials;
 use crate::socket_type::SocketType;
 
 pub(super) const LIMITS: Limits = Limits {
@@ -26,6 +33,7 @@ pub(super) const LIMITS: Limits = Limits {
 pub(super) fn local(socket_type: SocketType) -> Local {
     Local {
         origin: Origin::Dialled,
+        mechanism: Mechanism::Null,
         socket_type,
         properties: Vec::new(),
         identity: Bytes::new(),
@@ -113,6 +121,8 @@ pub(super) struct Listener {
     pub(super) connection: Connection,
     pub(super) heard: Heard,
     pub(super) now: Instant,
+    /// What the peer gave to prove who it is.
+    pub(super) credentials: Option<Credentials>,
     /// Whether the peer is admitted as soon as it has said who it is.
     pub(super) admits: bool,
 }
@@ -123,6 +133,7 @@ impl Listener {
             connection: Connection::new(local),
             heard: Heard::default(),
             now: Instant::now(),
+            credentials: None,
             admits: true,
         }
     }
@@ -161,7 +172,8 @@ impl Listener {
         loop {
             match self.connection.receive(room, self.now) {
                 Ok(None) => break,
-                Ok(Some(Incoming::Introduced(peer))) => {
+                Ok(Some(Incoming::Introduced(peer, credentials))) => {
+                    self.credentials = Some(credentials);
                     assert!(self.heard.peer.replace(peer).is_none(), "introduced twice");
                     if self.admits {
                         self.admit();

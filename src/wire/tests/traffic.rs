@@ -299,7 +299,11 @@ fn subscriptions_leave_in_the_peers_form() {
                     frame(0, &[&[u8::from(subscribe)], &topic[..]].concat())
                 });
             }
-            let batch = listener.connection.outbound(batch);
+            let batch = listener
+                .connection
+                .outbound(batch)
+                .unwrap()
+                .into_unwritten();
             assert_eq!((batch.messages(), batch.bytes()), (2, expected.len()));
             assert_eq!(
                 batch.into_buffer().unwrap(),
@@ -323,7 +327,11 @@ fn nothing_else_is_converted() {
         topic: b"t",
     }
     .push_command(&mut batch);
-    let mut batch = listener.connection.outbound(batch);
+    let mut batch = listener
+        .connection
+        .outbound(batch)
+        .unwrap()
+        .into_unwritten();
     assert_eq!(batch.pop(), Some(message));
     assert_eq!(batch.pop(), Some(Message::from("\x01t")));
     assert!(batch.is_empty());

@@ -1,0 +1,268 @@
+//! The handshake of CURVE, and everything that somebody on the way could do to it.
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::fault::{Incompatible, PeerFault, ProtocolError, SecurityFault};
+use crate::security::credentials::Credentials;
+use crate::wire::mechanism::curve::nacl::Nacl;
+
+#[test]
+fn both_sides_learn_who_the_other_is() {
+    for cipher in [&FAKE as &'static dyn Cipher, &Nacl] {
+        let (client, server) = match cipher.public(&[1; 32]) == FAKE.public(&[1; 32]) {
+            true => (pair(CLIENT), pair(SERVER)),
+            false => (KeyPair::generate().unwrap(), KeyPair::generate().unwrap()),
+        };
+        let mut scene = Scene::with(
+            client_of(cipher, client.clone(), &server),
+            server_of(cipher, server),
+        );
+        scene.pass(4);
+        let names: Vec<_> = scene.frames.iter().map(|(_, frame)| frame.len()).collect();
+        assert_eq!(&names[..2], [202, 170]);
+        assert!(matches!(
+            &scene.server.credentials,
+            Some(Credentials::Curve { client: known }) if known == client.public()
+        ));
+        let peer = scene.server.heard.peer.as_ref().unwrap();
+        assert_eq!(peer.socket_type, SocketType::Dealer);
+        assert!(scene.client.heard.peer.is_some());
+        let large = Message::from([vec![1; 300_000], vec![], vec![3; 65_500]]);
+        let messages = [Message::from("small"), large, Message::from(["a", "b", ""])];
+        for (from, to) in [(Side::Client, Side::Server), (Side::Server, Side::Client)] {
+            for frame in scene.written(from, &messages) {
+                scene.of(to).feed(&frame);
+            }
+            assert_eq!(scene.of(to).messages(), messages);
+        }
+        let passed: Vec<u8> = scene
+            .written(Side::Client, &[Message::from("cleartext")])
+            .concat();
+        assert!(!passed.windows(9).any(|window| window == b"cleartext"));
+    }
+}
+
+#[test]
+fn no_bit_of_a_command_can_be_changed() {
+    for command in 0..4 {
+        let mut scene = Scene::new();
+        scene.pass(command + 1);
+        let (from, original) = scene.frames.pop().unwrap();
+        let head = frame::parse(&original).unwrap().unwrap().head;
+        for bit in head * 8..original.len() * 8 {
+            let mut changed = original.clone();
+            changed[bit / 8] ^= 1 << (bit % 8);
+            // The same keys and random bytes are not to be had again, so each change has a pair of its own.
+            let mut scene = Scene::new();
+            scene.pass(command);
+            let to = if from == Side::Client {
+                Side::Server
+            } else {
+                Side::Client
+            };
+            let sent = std::mem::take(&mut scene.of(from).heard.sent);
+            let mut own = split(&sent).remove(0);
+            own[bit / 8] ^= 1 << (bit % 8);
+            scene.of(to).feed(&own);
+            let listener = scene.of(to);
+            assert!(
+                listener.heard.fault.is_some(),
+                "command {command}, bit {bit}"
+            );
+            assert!(listener.heard.peer.is_none() && listener.heard.sent.is_empty());
+            // What another connection said is no better.
+            let mut scene = Scene::new();
+            scene.pass(command);
+            scene.of(to).feed(&changed);
+            assert!(
+                scene.of(to).heard.fault.is_some(),
+                "command {command}, bit {bit}"
+            );
+        }
+    }
+}
+
+#[test]
+fn no_command_can_be_cut_short_or_made_longer() {
+    for command in 0..4 {
+        let mut scene = Scene::new();
+        scene.pass(command + 1);
+        let (from, original) = scene.frames.pop().unwrap();
+        let head = frame::parse(&original).unwrap().unwrap().head;
+        let length = original.len() - head;
+        for changed in (0..length).chain([length + 1, length + 100]) {
+            let mut scene = Scene::new();
+            scene.pass(command);
+            let sent = std::mem::take(&mut scene.of(from).heard.sent);
+            let mut body = split(&sent).remove(0)[head..].to_vec();
+            body.resize(changed, 0);
+            let to = if from == Side::Client {
+                Side::Server
+            } else {
+                Side::Client
+            };
+            scene.of(to).feed(&frame(COMMAND, &body));
+            assert!(
+                scene.of(to).heard.fault.is_some(),
+                "command {command}, length {changed}"
+            );
+            assert!(scene.of(to).heard.peer.is_none());
+        }
+    }
+}
+
+#[test]
+fn nothing_recorded_is_believed_at_any_state() {
+    let mut recorded = Scene::ready();
+    let message = recorded
+        .written(Side::Client, &[Message::from("pay")])
+        .remove(0);
+    recorded.frames.push((Side::Client, message));
+    let message = recorded
+        .written(Side::Server, &[Message::from("paid")])
+        .remove(0);
+    recorded.frames.push((Side::Server, message));
+    for passed in 0..=4 {
+        for (_, frame) in &recorded.frames {
+            for to in [Side::Client, Side::Server] {
+                let mut scene = Scene::new();
+                scene.pass(passed);
+                let (had_peer, listener) = {
+                    let listener = scene.of(to);
+                    (listener.heard.peer.is_some(), listener)
+                };
+                listener.heard.sent.clear();
+                listener.feed(frame);
+                // A HELLO of another connection gets a WELCOME, of which only its author can make use.
+                let answered = to == Side::Server && passed == 0 && frame == &recorded.frames[0].1;
+                assert_eq!(listener.heard.fault.is_none(), answered, "{passed} {to:?}");
+                assert_eq!(listener.heard.peer.is_some(), had_peer);
+                assert!(listener.heard.messages.is_empty());
+                // Its INITIATE then fails, since the cookie is another connection's.
+                if answered {
+                    listener.feed(&recorded.frames[2].1);
+                    assert!(listener.heard.fault.is_some() && listener.heard.peer.is_none());
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn commands_out_of_order_end_the_connection() {
+    // The next one is skipped, or the last one comes again.
+    for passed in 1..4 {
+        let mut scene = Scene::new();
+        scene.pass(passed);
+        let (from, last) = scene.frames.last().unwrap().clone();
+        let to = if from == Side::Client {
+            Side::Server
+        } else {
+            Side::Client
+        };
+        scene.of(to).feed(&last);
+        assert!(scene.of(to).heard.fault.is_some(), "after {passed}");
+    }
+    let mut scene = Scene::new();
+    scene.client.heard.sent.clear();
+    scene.server.feed(&command("INITIATE", &[0; 300]));
+    let expected = ProtocolError::UnexpectedCommand {
+        name: "INITIATE".into(),
+    };
+    assert_eq!(*fault(&scene.server), expected.into());
+}
+
+#[test]
+fn a_key_that_keeps_no_secret_is_refused() {
+    // The neutral element and a few of its relatives: whatever our secret is, they share zero with it.
+    let one = std::array::from_fn(|at| u8::from(at == 0));
+    for weak in [[0; 32], one] {
+        assert!(Nacl.agree(&[7; 32], &weak).is_none());
+        let mut scene = Scene::with(
+            client_of(&FAKE, pair(CLIENT), &pair(SERVER)),
+            server_of(&Nacl, KeyPair::generate().unwrap()),
+        );
+        let mut hello = split(&scene.client.heard.sent).remove(0);
+        hello[2 + 80..2 + 112].copy_from_slice(&weak);
+        scene.server.feed(&hello);
+        assert_eq!(*fault(&scene.server), SecurityFault::WeakKey.into());
+    }
+}
+
+#[test]
+fn a_wrong_key_is_not_explained_to_who_has_it() {
+    let mut scene = Scene::with(
+        client_of(&FAKE, pair(CLIENT), &pair(0x33)),
+        server_of(&FAKE, pair(SERVER)),
+    );
+    let sent = std::mem::take(&mut scene.client.heard.sent);
+    scene.server.feed(&sent);
+    let found = fault(&scene.server).clone();
+    assert_eq!(found, SecurityFault::Box { command: "HELLO" }.into());
+    scene.server.connection.refuse(&found);
+    assert!(scene.server.connection.outgoing().is_empty());
+}
+
+#[test]
+fn a_stranger_cannot_speak_for_the_server() {
+    // Before WELCOME nobody has proved anything: a status is no verdict.
+    let mut scene = Scene::new();
+    scene.client.feed(&command("ERROR", b"\x03400"));
+    let refused = PeerFault::Refused {
+        reason: "400".into(),
+    };
+    assert_eq!(*fault(&scene.client), refused);
+    let mut scene = Scene::new();
+    scene.pass(2);
+    scene.client.feed(&command("ERROR", b"\x03400"));
+    assert_eq!(*fault(&scene.client), PeerFault::Denied { status: 400 });
+}
+
+#[test]
+fn two_servers_and_other_mechanisms_are_told_apart() {
+    let mut one = server_of(&FAKE, pair(SERVER));
+    let mut other = server_of(&FAKE, pair(SERVER));
+    other.drain(Room::UNLIMITED);
+    one.feed(&other.heard.sent);
+    let expected = Incompatible::TwoServers { mechanism: "CURVE" };
+    assert_eq!(*fault(&one), expected.into());
+
+    let mut one = server_of(&FAKE, pair(SERVER));
+    one.feed(&greeting(3, 1));
+    let theirs = "NULL".to_owned();
+    assert_eq!(
+        *fault(&one),
+        Incompatible::Mechanism {
+            ours: "CURVE",
+            theirs
+        }
+        .into()
+    );
+    let mut one = server_of(&FAKE, pair(SERVER));
+    one.feed(&greeting(2, 0)[..11]);
+    assert_eq!(
+        *fault(&one),
+        Incompatible::Version { major: 2, minor: 0 }.into()
+    );
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn a_handshake_of_anything_ends_in_a_fault(
+        passed in 0usize..4,
+        name in prop_oneof![Just("HELLO"), Just("WELCOME"), Just("INITIATE"), Just("READY"), Just("MESSAGE")],
+        data in prop::collection::vec(any::<u8>(), 0..400),
+    ) {
+        for to in [Side::Client, Side::Server] {
+            let mut scene = Scene::new();
+            scene.pass(passed);
+            let had_peer = scene.of(to).heard.peer.is_some();
+            scene.of(to).feed(&command(name, &data));
+            prop_assert!(scene.of(to).heard.fault.is_some());
+            prop_assert_eq!(scene.of(to).heard.peer.is_some(), had_peer);
+        }
+    }
+}
