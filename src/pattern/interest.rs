@@ -5,21 +5,30 @@
 //! Subscriptions are state, not traffic: a publisher gets the whole set when its connection
 //! comes up, and no high-water mark ever drops one. The messages of an XSUB to its publishers are
 //! traffic.
+//!
+//! A publisher that does not read would let a user, or a forwarder whose strangers change their minds,
+//! queue commands without end. So only some are queued; of the rest the publisher is told, when
+//! it reads again, what has changed meanwhile. What was repeated, or taken back, it never hears of.
 
 use std::collections::BTreeMap;
 
 use super::PeerId;
+use super::slots::Slots;
 use super::trie::Trie;
 use crate::message::Message;
 use crate::options::PublishOptions;
 use crate::pipe::Pipe;
 use crate::pipe::sync::{Arc, Mutex};
-use crate::pipe::wake::Due;
+use crate::pipe::wake::{Due, Listener, Signal, Token};
 use crate::wire::batch::Batch;
 use crate::wire::subscription::{Subscription, take_subscriptions};
 
 /// Bodies longer than this are shared by the publishers' pipes instead of being copied into each.
 const SHARE_ABOVE: usize = 1024;
+
+/// Messages and commands in the queue to a publisher beyond which no further command is queued. A
+/// peer that reads has them at once; every one costs as many bytes as its topic.
+const QUEUED_MAX: usize = if cfg!(test) { 4 } else { 1_024 };
 
 /// What a subscriber does otherwise than a plain SUB.
 #[derive(Clone, Copy, Debug, Default)]
@@ -55,9 +64,27 @@ struct State {
     counts: Trie<usize>,
     /// The same prefixes, for telling them to a new publisher.
     prefixes: BTreeMap<Vec<u8>, ()>,
-    publishers: Vec<(PeerId, Arc<Pipe>)>,
+    publishers: Slots<Publisher>,
     /// Where messages are encoded.
     scratch: Batch,
+}
+
+#[derive(Debug)]
+struct Publisher {
+    id: PeerId,
+    token: Token,
+    pipe: Arc<Pipe>,
+    /// What it has still to be told, because its queue was too long. It asks when it has read that.
+    behind: BTreeMap<Vec<u8>, Untold>,
+}
+
+/// What has become of a prefix since a publisher fell behind.
+#[derive(Debug)]
+struct Untold {
+    /// Whether it was subscribed to at that time.
+    known: bool,
+    /// What was said about it last.
+    subscribe: bool,
 }
 
 impl Interest {
@@ -76,7 +103,7 @@ impl Interest {
         self.state.lock().taste = taste;
     }
 
-    pub(crate) fn subscribe(&self, prefix: &[u8]) {
+    pub(crate) fn subscribe(self: &Arc<Self>, prefix: &[u8]) {
         self.apply(Subscription {
             subscribe: true,
             topic: prefix,
@@ -84,27 +111,27 @@ impl Interest {
     }
 
     /// Takes one subscription back; one that does not exist is ignored, as in libzmq.
-    pub(crate) fn unsubscribe(&self, prefix: &[u8]) {
+    pub(crate) fn unsubscribe(self: &Arc<Self>, prefix: &[u8]) {
         self.apply(Subscription {
             subscribe: false,
             topic: prefix,
         });
     }
 
-    fn apply(&self, subscription: Subscription<'_>) {
+    fn apply(self: &Arc<Self>, subscription: Subscription<'_>) {
         let mut due = Due::default();
         let mut state = self.state.lock();
-        state.apply(subscription, &mut due);
+        state.apply(self, subscription, &mut due);
     }
 
     /// Sends what the user of an XSUB says: subscriptions in the form of messages are applied, the
     /// rest goes to every publisher that has room.
-    pub(crate) fn send(&self, message: Message) {
+    pub(crate) fn send(self: &Arc<Self>, message: Message) {
         let mut due = Due::default();
         let mut state = self.state.lock();
         let first_only = state.taste.first_only;
         let rest = take_subscriptions(message, first_only, |subscription| {
-            state.apply(subscription, &mut due);
+            state.apply(self, subscription, &mut due);
         });
         if let Some(message) = rest {
             state.send(&message, &mut due);
@@ -122,14 +149,20 @@ impl Interest {
             };
             due.add(pipe.push_control(|batch| subscription.push_command(batch)));
         }
-        state.publishers.push((id, Arc::clone(pipe)));
+        state.publishers.insert_with(|token| Publisher {
+            id,
+            token,
+            pipe: Arc::clone(pipe),
+            behind: BTreeMap::new(),
+        });
     }
 
     pub(crate) fn detach(&self, id: PeerId) {
-        self.state
-            .lock()
-            .publishers
-            .retain(|(publisher, _)| *publisher != id);
+        let mut state = self.state.lock();
+        let token = state.publishers.find(|publisher| publisher.id == id);
+        let gone = token.and_then(|token| state.publishers.remove(token));
+        drop(state);
+        drop(gone);
     }
 
     /// Whether a message that begins with this frame is wanted.
@@ -150,23 +183,50 @@ impl Interest {
     }
 
     pub(crate) fn close(&self) {
-        self.state.lock().publishers.clear();
+        let gone = std::mem::take(&mut self.state.lock().publishers);
+        drop(gone);
+    }
+}
+
+impl Listener for Interest {
+    /// A publisher that is behind has read something: its queue is not empty until it has asked.
+    fn signal(&self, token: Token, _: Signal) {
+        let mut due = Due::default();
+        let mut state = self.state.lock();
+        if let Some(publisher) = state.publishers.get_mut(token) {
+            publisher.catch_up(QUEUED_MAX, &mut due);
+        }
     }
 }
 
 impl State {
-    fn apply(&mut self, subscription: Subscription<'_>, due: &mut Due) {
+    fn apply(&mut self, owner: &Arc<Interest>, subscription: Subscription<'_>, due: &mut Due) {
         let prefix = subscription.topic;
+        let known = self.prefixes.contains_key(prefix);
         let tells = if subscription.subscribe {
             *self.counts.entry(prefix) += 1;
-            self.prefixes.insert(prefix.to_vec(), ());
+            if !known {
+                self.prefixes.insert(prefix.to_vec(), ());
+            }
             true
         } else {
             self.cancel(prefix) || self.taste.verbose_unsubscribe
         };
         if tells {
-            for (_, pipe) in &self.publishers {
-                due.add(pipe.push_control(|batch| subscription.push_command(batch)));
+            // Where every cancellation is told, a publisher may have forgotten what is subscribed to.
+            let is_sure = !self.taste.verbose_unsubscribe;
+            for publisher in self.publishers.iter_mut() {
+                if publisher.is_up_to_date() {
+                    publisher.tell(subscription, due);
+                    continue;
+                }
+                if publisher.behind.is_empty() {
+                    let listener: Arc<dyn Listener> = Arc::clone(owner) as Arc<dyn Listener>;
+                    publisher.pipe.feed_from(listener, publisher.token);
+                }
+                publisher.note(subscription, known, is_sure);
+                // It may have read everything just before it was to ask.
+                publisher.catch_up(QUEUED_MAX, due);
             }
         }
     }
@@ -188,10 +248,52 @@ impl State {
     fn send(&mut self, message: &Message, due: &mut Due) {
         self.scratch.clear();
         self.scratch.push(&[], message, SHARE_ABOVE);
-        for (_, pipe) in &self.publishers {
+        for publisher in self.publishers.iter_mut() {
+            // A message does not overtake what was said before it.
+            if !publisher.behind.is_empty() && publisher.pipe.check_room().is_ok() {
+                publisher.catch_up(usize::MAX, due);
+            }
             // Full or closing: the pipe has counted the loss.
-            let _ = pipe.push_encoded(&self.scratch, due);
+            let _ = publisher.pipe.push_encoded(&self.scratch, due);
         }
         self.scratch.release_large();
+    }
+}
+
+impl Publisher {
+    fn is_up_to_date(&self) -> bool {
+        self.behind.is_empty() && self.pipe.queued_messages() < QUEUED_MAX
+    }
+
+    fn tell(&self, subscription: Subscription<'_>, due: &mut Due) {
+        let told = |batch: &mut Batch| subscription.push_command(batch);
+        due.add(self.pipe.push_control(told));
+    }
+
+    /// Notes what it is to be told later. Only what makes a difference is kept, so there are never more
+    /// notes than prefixes that are subscribed to, now or when it fell behind.
+    fn note(&mut self, subscription: Subscription<'_>, known: bool, is_sure: bool) {
+        let Subscription { subscribe, topic } = subscription;
+        let fresh = || Untold { known, subscribe };
+        let note = self.behind.entry(topic.to_vec()).or_insert_with(fresh);
+        note.subscribe = subscribe;
+        let is_known = note.known;
+        if (subscribe && is_known && is_sure) || (!subscribe && !is_known) {
+            self.behind.remove(topic);
+        }
+    }
+
+    /// Tells what it has not been told, until `limit` messages are queued.
+    fn catch_up(&mut self, limit: usize, due: &mut Due) {
+        while self.pipe.queued_messages() < limit {
+            let Some((topic, Untold { subscribe, .. })) = self.behind.pop_first() else {
+                break;
+            };
+            let topic = topic.as_slice();
+            self.tell(Subscription { subscribe, topic }, due);
+        }
+        if self.behind.is_empty() {
+            self.pipe.feed_no_more();
+        }
     }
 }

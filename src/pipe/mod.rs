@@ -311,6 +311,11 @@ impl Pipe {
         }
     }
 
+    /// Messages that wait to be taken.
+    pub(crate) fn queued_messages(&self) -> usize {
+        Load::of_all(&self.state.lock().queue).messages
+    }
+
     pub(crate) fn capacity(&self) -> Capacity {
         self.state.lock().capacity
     }

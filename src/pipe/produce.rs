@@ -63,12 +63,17 @@ impl Pipe {
         self.state.lock().producer.listen(listener, token);
     }
 
-    /// The producing end is a [`Feed`](super::feed::Feed) of `listener`, which is asked for what it has
-    /// when the consumer finds the pipe empty.
-    pub(super) fn feed_from(&self, listener: Arc<dyn Listener>, token: Token) {
+    /// The producing end gathers messages beside the pipe, as a [`Feed`](super::feed::Feed) does: its
+    /// `listener` is asked for them when the consumer finds the pipe empty.
+    pub(crate) fn feed_from(&self, listener: Arc<dyn Listener>, token: Token) {
         let mut state = self.state.lock();
         state.producer.listen(listener, token);
         state.fed = true;
+    }
+
+    /// Nothing has been gathered: there is no need to ask.
+    pub(crate) fn feed_no_more(&self) {
+        self.state.lock().fed = false;
     }
 
     /// Takes what a feed has staged; returns the room that is left. Errors: the pipe is closed, and

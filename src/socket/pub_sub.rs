@@ -142,7 +142,11 @@ impl SubSocket {
 }
 
 /// For SUB and XSUB.
-pub(super) fn subscribe(handle: &Handle, interest: &Interest, prefix: &[u8]) -> Result<(), Closed> {
+pub(super) fn subscribe(
+    handle: &Handle,
+    interest: &Arc<Interest>,
+    prefix: &[u8],
+) -> Result<(), Closed> {
     if handle.core().is_closing() {
         return Err(Closed);
     }
@@ -153,7 +157,7 @@ pub(super) fn subscribe(handle: &Handle, interest: &Interest, prefix: &[u8]) -> 
 /// For SUB and XSUB.
 pub(super) fn unsubscribe(
     handle: &Handle,
-    interest: &Interest,
+    interest: &Arc<Interest>,
     prefix: &[u8],
 ) -> Result<(), Closed> {
     if handle.core().is_closing() {
@@ -193,11 +197,11 @@ impl Build for SubSocket {
 
 /// What a SUB or XSUB that is being built wants to hear.
 pub(super) fn interest(parts: &Parts) -> Arc<Interest> {
-    let interest = Interest::new((&parts.options.publish).into());
+    let interest = Arc::new(Interest::new((&parts.options.publish).into()));
     for prefix in &parts.subscriptions {
         interest.subscribe(prefix);
     }
-    Arc::new(interest)
+    interest
 }
 
 /// How the laws of SUB and XSUB are told of peers.

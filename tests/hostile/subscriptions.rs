@@ -1,6 +1,9 @@
 //! What a bad subscriber may do to a publisher.
 
-use wirelark::{Message, ProtocolError, SubSocket, SubscriberMessage, XPubSocket};
+use std::collections::BTreeSet;
+
+use tokio::net::TcpListener;
+use wirelark::{Endpoint, Message, ProtocolError, SubSocket, SubscriberMessage, XPubSocket};
 
 use crate::kit::raw::RawPeer;
 use crate::kit::{frames, memory, soon, until};
@@ -228,5 +231,57 @@ async fn manual_requests_are_limited() {
     assert_eq!(
         fault(&mut events, &peer.address()).await,
         ProtocolError::TooManySubscriptions { limit: LIMIT }
+    );
+}
+
+/// A publisher that does not read is told what matters when it does.
+#[tokio::test]
+async fn a_publisher_that_stops_reading() {
+    /// More than the kernel takes.
+    const CHANGES: usize = 30_000;
+    const QUEUED_MAX: u64 = 1_024;
+    /// What is subscribed to at the end.
+    const WANTED: usize = 2 + CHANGES / 1_000;
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let endpoint = Endpoint::from(listener.local_addr().unwrap());
+    let sub = SubSocket::builder().subscribe("always").build();
+    sub.connect(&endpoint).unwrap();
+    let mut publisher = RawPeer::accept(&listener).await;
+    publisher.greet().await;
+    publisher.ready("PUB").await;
+    until(|| !sub.peers().is_empty()).await;
+    let before = memory::resident();
+    for number in 0..CHANGES {
+        let topic = format!("{number:0>4000}");
+        sub.subscribe(&topic).unwrap();
+        sub.unsubscribe(&topic).unwrap();
+        if number % 1_000 == 0 {
+            sub.subscribe(format!("stays {number}")).unwrap();
+            tokio::task::yield_now().await;
+        }
+        assert!(sub.peers()[0].send_queue.messages <= QUEUED_MAX);
+    }
+    let grown = memory::resident().saturating_sub(before);
+    assert!(grown < 48 * 1024 * 1024, "{grown} bytes are kept for it");
+    // Now it reads all of it. What has been the case in between it never hears of.
+    sub.subscribe("the last").unwrap();
+    let mut known = BTreeSet::new();
+    while !known.contains(&b"the last"[..]) || known.len() > WANTED {
+        let frame = publisher.frame().await;
+        let (name, topic) = frame.body[1..].split_at(usize::from(frame.body[0]));
+        match name {
+            b"SUBSCRIBE" => assert!(known.insert(topic.to_vec())),
+            b"CANCEL" => assert!(known.remove(topic)),
+            _ => panic!("{frame:?}"),
+        }
+    }
+    assert_eq!(known.len(), WANTED);
+    for number in (0..CHANGES).step_by(1_000) {
+        assert!(known.contains(format!("stays {number}").as_bytes()));
+    }
+    publisher.send(frames::last("stays 0, and is heard")).await;
+    assert_eq!(
+        soon(sub.recv()).await.unwrap().text(),
+        "stays 0, and is heard"
     );
 }

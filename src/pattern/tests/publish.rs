@@ -146,7 +146,7 @@ proptest! {
     fn every_publisher_knows_what_is_wanted(
         ops in prop::collection::vec((0u8..4, topic()), 1..80),
     ) {
-        let interest = Interest::default();
+        let interest = Arc::new(Interest::default());
         let mut counts: BTreeMap<Vec<u8>, usize> = BTreeMap::new();
         let mut publishers: Vec<(PeerId, Arc<Pipe>, BTreeSet<Vec<u8>>)> = Vec::new();
         let mut ids = 0u64;
@@ -196,6 +196,97 @@ proptest! {
                     }
                 }
                 prop_assert!(known.iter().eq(counts.keys()));
+            }
+        }
+    }
+
+    /// However rarely they read: whoever has read everything knows everything, a message finds what was
+    /// said before it, and no queue grows beyond its bound.
+    #[test]
+    fn a_publisher_that_reads_rarely_catches_up(
+        ops in prop::collection::vec((0u8..8, topic(), 0usize..3), 1..200),
+        room in 1usize..12,
+    ) {
+        const BOUND: usize = 4;
+        let interest = Arc::new(Interest::default());
+        let mut counts: BTreeMap<Vec<u8>, usize> = BTreeMap::new();
+        let mut publishers: Vec<Rare> = Vec::new();
+        for (number, (kind, topic, which)) in ops.into_iter().enumerate() {
+            match kind {
+                0 if publishers.len() < 3 => {
+                    let pipe = pipe(room);
+                    let id = PeerId(number as u64);
+                    interest.attach(id, &pipe);
+                    publishers.push(Rare { id, pipe, known: BTreeSet::new(), bound: counts.len() });
+                }
+                1 if which < publishers.len() && topic.len() == 1 => {
+                    let gone = publishers.remove(which);
+                    interest.detach(gone.id);
+                    prop_assert_eq!(Arc::strong_count(&gone.pipe), 1);
+                }
+                2 | 3 => if let Some(publisher) = publishers.get_mut(which) {
+                    publisher.read(topic.len());
+                },
+                4 => {
+                    let wanted: Vec<_> = counts.keys().map(|topic| [b"t", &topic[..]].concat()).collect();
+                    let first = vec![b"m".to_vec()];
+                    interest.send([first, wanted].concat().into_iter().collect());
+                }
+                5 | 6 => {
+                    interest.unsubscribe(&topic);
+                    if let Some(count) = counts.get_mut(&topic) {
+                        *count -= 1;
+                        if *count == 0 {
+                            counts.remove(&topic);
+                        }
+                    }
+                }
+                _ => {
+                    interest.subscribe(&topic);
+                    *counts.entry(topic).or_default() += 1;
+                }
+            }
+            for publisher in &publishers {
+                let bound = BOUND.max(publisher.bound) + 2 * counts.len() + room;
+                prop_assert!(publisher.pipe.queued_messages() <= bound);
+            }
+        }
+        for publisher in &mut publishers {
+            publisher.read(usize::MAX);
+            prop_assert!(publisher.known.iter().eq(counts.keys()));
+        }
+    }
+}
+
+/// A publisher that takes a batch now and then.
+struct Rare {
+    id: PeerId,
+    pipe: Arc<Pipe>,
+    known: BTreeSet<Vec<u8>>,
+    /// What it was told at first.
+    bound: usize,
+}
+
+impl Rare {
+    fn read(&mut self, batches: usize) {
+        for _ in 0..batches {
+            let Take::Batch(mut batch) = self.pipe.take() else {
+                return;
+            };
+            self.pipe.release(Load::of(&batch));
+            while let Some(first) = batch.peek() {
+                if let Some(told) = Subscription::read(first) {
+                    if told.subscribe {
+                        self.known.insert(told.topic.to_vec());
+                    } else {
+                        self.known.remove(told.topic);
+                    }
+                    batch.skip();
+                    continue;
+                }
+                let message = batch.pop().expect("a message");
+                let wanted = message.frames().skip(1).map(|frame| frame[1..].to_vec());
+                assert!(self.known.iter().cloned().eq(wanted), "it was overtaken");
             }
         }
     }

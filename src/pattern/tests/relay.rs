@@ -358,7 +358,7 @@ fn subscribers_get_what_they_want_and_hold_up_the_rest() {
         perform(inbound.push_control(|batch| subscription.push_command(batch)));
         outbound
     });
-    let interest = Interest::new(Taste::default());
+    let interest = Arc::new(Interest::new(Taste::default()));
     interest.subscribe(b"a");
     interest.subscribe(b"b");
     let (queue, ins) = queue(1);
