@@ -236,14 +236,6 @@ pub enum DisconnectReason {
     Reset,
 }
 
-impl DisconnectReason {
-    /// Whether somebody is to blame: the peer's faults, and what should not happen.
-    #[cfg(feature = "tracing")]
-    pub(crate) const fn is_fault(&self) -> bool {
-        matches!(self, Self::Fault(_))
-    }
-}
-
 impl fmt::Display for DisconnectReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

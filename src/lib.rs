@@ -170,9 +170,9 @@
 //! | `tracing` | [events](Event) also go to [`tracing`](https://docs.rs/tracing), see below |
 //!
 //! With `tracing`, every [`Event`] is also a line under the target `wirelark`, at the level DEBUG, or
-//! WARN for trouble that somebody should look at: a failed handshake or accept, a connection that
-//! ended by the peer's fault or took messages with it, messages that the end of a runtime caught
-//! unsent. Lines stand in the span of their `socket` (its `type`), and of their `connection` (its
+//! WARN for trouble that somebody should look at: a failed accept, a connection that took messages with
+//! it, messages that the end of a runtime caught unsent. What any stranger can bring about, such as a failed
+//! handshake, is no warning. Lines stand in the span of their `socket` (its `type`), and of their `connection` (its
 //! `endpoint` and `address`) once there is one; both are at the level DEBUG. Nothing is told per
 //! message.
 

@@ -94,14 +94,15 @@ fn log(event: &Event) {
             address,
             reason,
             ..
-        } => line!(warn, %endpoint, %address, %reason, "handshake failed"),
+        } => line!(debug, %endpoint, %address, %reason, "handshake failed"),
         Event::Disconnected {
             peer,
             reason,
             dropped,
         } => {
             let (endpoint, address) = (peer.endpoint(), peer.address());
-            if reason.is_fault() || *dropped > 0 {
+            // Who is to blame may be a stranger, who would fill the log if he was to be warned of.
+            if *dropped > 0 {
                 line!(warn, %endpoint, %address, %reason, dropped, "disconnected");
             } else {
                 line!(debug, %endpoint, %address, %reason, "disconnected");

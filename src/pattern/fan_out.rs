@@ -20,9 +20,11 @@ use crate::fault::PeerFault;
 use crate::message::Message;
 use crate::options::PublishOptions;
 use crate::peer_handle::Peer;
-use crate::pipe::sync::{Arc, Mutex};
+use crate::pipe::sync::{Arc, AtomicBool, Mutex, Ordering};
 use crate::pipe::wake::{Due, Listener, Signal, Ticket, Token};
 use crate::pipe::{CloseReason, Load, Pipe, Take};
+use crate::wire::batch::Batch;
+use crate::wire::subscription::Subscription;
 
 /// See the [module](self).
 #[derive(Debug, Default)]
@@ -30,6 +32,8 @@ pub(crate) struct FanOut {
     state: Mutex<Audience>,
     /// Who waits for room.
     senders: Line,
+    /// Whether anybody wants to hear of room that is made.
+    awaited: AtomicBool,
     /// Who waits for subscribers.
     gatherers: Line,
     /// Who waits for something to be shown.
@@ -97,8 +101,14 @@ impl FanOut {
         let _ = pipe.consume_for(listener, token);
     }
 
-    /// Forgets a peer and its subscriptions.
-    pub(crate) fn detach(&self, id: PeerId) {
+    /// Forgets a peer and its subscriptions. Returns how many messages of it were still to be read, for
+    /// want of room among what is shown.
+    pub(crate) fn detach(&self, id: PeerId) -> usize {
+        let unread = {
+            let state = self.state.lock();
+            let token = state.subscribers.find(id);
+            token.and_then(|token| state.subscribers.inbound(token))
+        };
         let invert = loop {
             let mut state = self.state.lock();
             if state.let_go(id) {
@@ -111,6 +121,7 @@ impl FanOut {
         if invert {
             self.gatherers.wake_all();
         }
+        unread.map_or(0, |pipe| pipe.drain().into_iter().map(spoken).sum())
     }
 
     pub(crate) fn close(&self) {
@@ -153,6 +164,9 @@ impl FanOut {
             if sent != Sent::Full {
                 break sent;
             }
+            if self.looks_again() {
+                continue;
+            }
             // Refused only at the end, which the next look finds.
             if self.senders.wait(cx, ticket) {
                 return Poll::Pending;
@@ -180,6 +194,7 @@ impl FanOut {
             }
             match sent {
                 Sent::Closed => return Passed::Closed,
+                Sent::Full if self.looks_again() => {}
                 Sent::Full if self.senders.wait(cx, ticket) => return Passed::Blocked,
                 Sent::Full => {}
                 _ => return Passed::On(turn.gone()),
@@ -190,6 +205,12 @@ impl FanOut {
     /// As [`poll_relay`](Self::poll_relay), without waiting.
     pub(crate) fn relay_now(&self, turn: &mut Turn<'_>, due: &mut Due) {
         self.state.lock().relay(turn, due);
+    }
+
+    /// Has whoever makes room tell so. A sender that is the first to want that looks again before it waits,
+    /// since room that was made just before has been told to nobody.
+    fn looks_again(&self) -> bool {
+        !self.awaited.swap(true, Ordering::AcqRel)
     }
 
     pub(crate) fn leave_sending(&self, ticket: &mut Ticket) {
@@ -338,6 +359,16 @@ impl FanOut {
     }
 }
 
+/// How many messages there are that are no subscriptions: with the peer, those end anyway.
+fn spoken(mut batch: Batch) -> usize {
+    let mut messages = 0;
+    while let Some(first) = batch.peek() {
+        messages += usize::from(Subscription::read(first).is_none());
+        batch.skip();
+    }
+    messages
+}
+
 /// The socket is closed.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Closed;
@@ -346,6 +377,9 @@ impl Listener for FanOut {
     fn signal(&self, token: Token, signal: Signal) {
         match signal {
             Signal::Readable => self.read(token),
+            // A publisher that drops meets full pipes all the time and waits for none of them: it is not to
+            // be held up for each that drains.
+            Signal::Writable if !self.awaited.swap(false, Ordering::AcqRel) => {}
             Signal::Writable => {
                 // A sender that has just met the full pipe stands in line when it unlocks. Which of
                 // them waits for this peer is for them to find out.
@@ -354,5 +388,15 @@ impl Listener for FanOut {
             }
             Signal::Wanted => {}
         }
+    }
+}
+
+#[cfg(all(test, not(pipe_loom)))]
+impl FanOut {
+    /// Does something while a message is being sent.
+    pub(super) fn while_locked(&self, work: impl FnOnce()) {
+        let state = self.state.lock();
+        work();
+        drop(state);
     }
 }

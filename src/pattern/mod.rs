@@ -187,7 +187,8 @@ pub(crate) trait Pattern: fmt::Debug + Send + Sync {
     fn detach(&self, id: PeerId, departure: Departure) -> usize;
 
     /// The pipe from this peer goes on, but to another socket, and what lies in it is to be read
-    /// here. Only work to be done is worth keeping like that.
+    /// here. Only work to be done is worth keeping like that: who asked a question asks it of whoever comes
+    /// next, so a law that answers (REP, ROUTER) leaves what it has not taken to them.
     #[cfg(feature = "inproc")]
     fn keep_rest(&self, _: PeerId) {}
 

@@ -105,7 +105,7 @@ impl Routes {
     #[inline]
     pub(crate) fn try_send(&self, to: &Identity, message: &Message) -> Sent {
         match self.find(to.as_ref()) {
-            Ok(outlet) => outlet.push(message).into(),
+            Ok(outlet) => self.outcome(outlet.push(message)),
             Err(sent) => sent,
         }
     }
@@ -149,7 +149,7 @@ impl Routes {
                 Poll::Pending => return Poll::Pending,
                 Poll::Ready(Some(pushed)) => {
                     place.outlet = None;
-                    return Poll::Ready(pushed.into());
+                    return Poll::Ready(self.outcome(pushed));
                 }
                 // The name has another holder by now, or none.
                 Poll::Ready(None) => {}
@@ -171,7 +171,7 @@ impl Routes {
                     if matches!(pushed, Ok(false)) {
                         turn.give_way();
                     }
-                    pushed.map(drop).into()
+                    self.outcome(pushed.map(drop))
                 }
                 Err(sent) => sent,
             };
@@ -198,11 +198,22 @@ impl Routes {
         }
     }
 
+    #[inline]
+    fn outcome(&self, pushed: Result<(), PushError>) -> Sent {
+        match pushed {
+            Ok(()) => Sent::ToPeer,
+            Err(PushError::Full) => Sent::Full,
+            // Its connection is ending: it will not be there any more in a moment. Or all of them are.
+            Err(PushError::Closed) if self.state.lock().closed => Sent::Closed,
+            Err(PushError::Closed) => Sent::Unroutable,
+        }
+    }
+
     /// A message that nobody gets, or that a full peer does not get.
     pub(crate) fn drop_for(&self, to: &[u8]) {
         match self.find(to) {
-            Ok(outlet) => outlet.count_dropped(),
-            Err(_) => {
+            Ok(outlet) if !outlet.is_closed() => outlet.count_dropped(),
+            _ => {
                 self.unroutable.fetch_add(1, Ordering::Relaxed);
             }
         }
@@ -300,18 +311,6 @@ impl Place {
 impl Drop for Place {
     fn drop(&mut self) {
         self.leave();
-    }
-}
-
-impl From<Result<(), PushError>> for Sent {
-    #[inline]
-    fn from(pushed: Result<(), PushError>) -> Self {
-        match pushed {
-            Ok(()) => Self::ToPeer,
-            Err(PushError::Full) => Self::Full,
-            // Its connection is ending: it will not be there any more in a moment.
-            Err(PushError::Closed) => Self::Unroutable,
-        }
     }
 }
 

@@ -128,10 +128,37 @@ impl Shortcut for Direct {
                 .try_write_vectored(slices.get(..used).unwrap_or(&[]))
             {
                 transmit.advance(written);
+                self.wrote();
             }
         }
-        self.wrote();
         self.pulse.beat(Instant::now());
         transmit
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::message::Message;
+    use tokio::net::{TcpListener, TcpStream};
+
+    #[tokio::test]
+    async fn a_peer_has_been_sent_something_when_something_was_written() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let stream = TcpStream::connect(listener.local_addr().unwrap()).await;
+        let (_read, write) = stream.unwrap().into_split();
+        let peer = Peer::somebody();
+        let write = Arc::new(WriteHalf::Tcp(write));
+        let direct = Direct::new(write, peer.clone(), Arc::default());
+        let batch = |size| {
+            let mut batch = Batch::default();
+            batch.push(&[], &Message::from(vec![0; size]), usize::MAX);
+            batch
+        };
+        // Too large to be written here: the session will.
+        assert!(!direct.deliver(batch(SMALL + 1)).is_done());
+        assert_eq!(peer.last_sent(), None);
+        assert!(direct.deliver(batch(10)).is_done());
+        assert!(peer.last_sent().is_some());
     }
 }

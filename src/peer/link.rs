@@ -68,7 +68,7 @@ pub(crate) fn inproc_pipe(capacity: Capacity) -> Arc<Pipe> {
 fn put_probe(pipe: &Pipe) {
     let mut probe = Batch::default();
     probe.push(&[], &Message::from(""), 0);
-    pipe.put_back(probe);
+    pipe.put_first(probe);
 }
 
 /// Joins whoever has been waiting the longest, for as long as a bound socket has a place.

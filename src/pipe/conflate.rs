@@ -49,7 +49,7 @@ impl State {
             .used
             .bytes
             .saturating_sub(bytes.saturating_sub(copy.bytes()));
-        self.passed.dropped = self.passed.dropped.saturating_add(gone as u64);
+        self.passed.outdated = self.passed.outdated.saturating_add(gone as u64);
         self.recycle(newest);
         self.queue.push_back(copy);
     }
@@ -93,7 +93,7 @@ mod tests {
             pipe.push(&[], &message(number)).unwrap();
             assert_eq!(pipe.load().messages, 1);
         }
-        assert_eq!(pipe.passed().dropped, 2_999);
+        assert_eq!((pipe.passed().outdated, pipe.passed().dropped), (2_999, 0));
         assert_eq!(texts(&pipe), ["3000 1000"]);
         assert_eq!(pipe.load(), Load::default());
     }

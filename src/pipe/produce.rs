@@ -142,6 +142,18 @@ impl Pipe {
         Ok(!state.room().is_no_room())
     }
 
+    /// Puts messages in front of everything that is queued, regardless of any bound.
+    #[cfg(feature = "inproc")]
+    pub(crate) fn put_first(&self, batch: Batch) {
+        let mut state = self.state.lock();
+        state.count(Load::of(&batch));
+        state.queue.push_front(batch);
+        state.conflate();
+        let wake = state.tell_consumer();
+        drop(state);
+        perform(wake);
+    }
+
     /// Lets `put` append commands regardless of any bound: control traffic is never held back by
     /// data. The wake-up is for the caller to perform.
     pub(crate) fn push_control(&self, put: impl FnOnce(&mut Batch)) -> Option<Wake> {

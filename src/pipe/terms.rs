@@ -90,6 +90,8 @@ pub(crate) struct Passed {
     pub(crate) bytes: u64,
     /// Messages for which there was no room.
     pub(crate) dropped: u64,
+    /// Messages whose place a newer one took.
+    pub(crate) outdated: u64,
     /// Messages that came and could not be used.
     pub(crate) unusable: u64,
 }

@@ -220,6 +220,7 @@ impl Peer {
             messages: passed.messages.saturating_sub(self.before.messages),
             bytes: passed.bytes.saturating_sub(self.before.bytes),
             dropped: passed.dropped.saturating_sub(self.before.dropped),
+            outdated: passed.outdated.saturating_sub(self.before.outdated),
             unusable: passed.unusable.saturating_sub(self.before.unusable),
         }
     }
@@ -272,7 +273,8 @@ fn count_received(stats: &mut SocketStats, passed: Passed) {
 }
 
 fn count_dropped(stats: &mut SocketStats, passed: Passed) {
-    let dropped = passed.dropped.saturating_add(passed.unusable);
+    let dropped = passed.dropped.saturating_add(passed.outdated);
+    let dropped = dropped.saturating_add(passed.unusable);
     stats.dropped = stats.dropped.saturating_add(dropped);
     stats.drops.count(passed);
 }
@@ -315,6 +317,7 @@ impl Hub for Core {
                 messages: passed.messages.saturating_sub(queued.messages as u64),
                 bytes: passed.bytes.saturating_sub(queued.bytes as u64),
                 dropped: passed.dropped,
+                outdated: passed.outdated,
                 unusable: passed.unusable,
             }
         });

@@ -242,8 +242,7 @@ impl Pattern for Publish {
     }
 
     fn detach(&self, id: PeerId, departure: Departure) -> usize {
-        self.0.detach(id);
-        departure.unwritten_messages()
+        self.0.detach(id) + departure.unwritten_messages()
     }
 
     fn forget(&self, _: PeerId) {}

@@ -28,7 +28,7 @@ pub struct SocketStats {
     pub sent: Flow,
     /// Arrived from peers, read by the application or not.
     pub received: Flow,
-    /// Messages that were dropped: for a full subscriber, with a peer that left, because nobody
+    /// Messages that were dropped: for a full subscriber, for a newer one, with a peer that left, because nobody
     /// can read them on this type of socket, because they were no requests or answered none, because a ROUTER knows
     /// nobody of the name, or because peers that had left have sent more than is
     /// [kept](crate::SocketBuilder::recv_hwm_bytes).
@@ -60,9 +60,11 @@ impl SocketStats {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Drops {
-    /// The queue of the peer was full, as that of a subscriber may be, or it
-    /// [keeps the newest](crate::SocketBuilder::conflate) message only.
+    /// The queue of the peer was full, as that of a subscriber may be.
     pub full: u64,
+    /// A newer message took their place in a queue that keeps [the newest](crate::SocketBuilder::conflate)
+    /// only.
+    pub outdated: u64,
     /// The peer left: what was queued for it and has nowhere else to go, or what it sent beyond
     /// what is kept of peers that have left.
     pub departed: u64,
@@ -77,6 +79,7 @@ pub struct Drops {
 impl Drops {
     pub(crate) fn add(&mut self, other: &Self) {
         self.full = self.full.saturating_add(other.full);
+        self.outdated = self.outdated.saturating_add(other.outdated);
         self.departed = self.departed.saturating_add(other.departed);
         self.unusable = self.unusable.saturating_add(other.unusable);
         self.unroutable = self.unroutable.saturating_add(other.unroutable);
@@ -84,13 +87,14 @@ impl Drops {
 
     pub(crate) fn count(&mut self, passed: Passed) {
         self.full = self.full.saturating_add(passed.dropped);
+        self.outdated = self.outdated.saturating_add(passed.outdated);
         self.unusable = self.unusable.saturating_add(passed.unusable);
     }
 
     pub(crate) const fn total(&self) -> u64 {
         let lost = self.full.saturating_add(self.departed);
         let refused = self.unusable.saturating_add(self.unroutable);
-        lost.saturating_add(refused)
+        lost.saturating_add(refused).saturating_add(self.outdated)
     }
 }
 

@@ -42,6 +42,9 @@ async fn pull_reads_the_newest_message(transport: Transport) {
     until(|| pull.stats().received.messages == COUNT as u64).await;
     assert_newest(&soon(pull.recv()).await.unwrap());
     assert_matches!(pull.try_recv(), Err(TryRecvError::Empty));
+    // Nothing was too much for anybody.
+    let stats = pull.stats();
+    assert_eq!((stats.drops.full, stats.drops.outdated), (0, stats.dropped));
 }
 
 async fn push_keeps_the_newest_message(transport: Transport) {
@@ -51,7 +54,9 @@ async fn push_keeps_the_newest_message(transport: Transport) {
     for number in 0..COUNT {
         push.try_send(message(number)).unwrap();
     }
-    assert_eq!(push.stats().dropped, COUNT as u64 - 1);
+    let stats = push.stats();
+    assert_eq!(stats.dropped, COUNT as u64 - 1);
+    assert_eq!((stats.drops.full, stats.drops.outdated), (0, stats.dropped));
     let pull = PullSocket::new();
     pull.bind(&endpoint).await.unwrap();
     assert_newest(&soon(pull.recv()).await.unwrap());

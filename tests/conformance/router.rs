@@ -21,6 +21,7 @@ on_every_transport!(
     a_name_returns_with_its_owner,
     two_routers_learn_of_each_other_by_a_probe,
     a_probe_comes_before_everything_else,
+    a_probe_is_counted_where_it_arrives,
     many_peers,
     the_stream_ends_with_the_socket,
     a_closed_router,
@@ -234,6 +235,19 @@ async fn two_routers_learn_of_each_other_by_a_probe(transport: Transport) {
 }
 
 /// Also before what was queued before there was a connection, and once on each connection.
+async fn a_probe_is_counted_where_it_arrives(transport: Transport) {
+    let router = RouterSocket::new();
+    let endpoint = router.bind(transport.anywhere()).await.unwrap();
+    let dealer = DealerSocket::builder().probe(true).build();
+    dealer.connect(&endpoint).unwrap();
+    soon(dealer.send("hello")).await.unwrap();
+    for text in ["", "hello"] {
+        assert_eq!(soon(router.recv()).await.unwrap().1.text(), text);
+    }
+    assert_eq!(router.stats().received.messages, 2);
+    assert_eq!(router.peers()[0].received.messages, 2);
+}
+
 async fn a_probe_comes_before_everything_else(transport: Transport) {
     let endpoint = transport.somewhere();
     let dealer = DealerSocket::builder()

@@ -423,4 +423,9 @@ fn what_nobody_gets_is_counted() {
     law.welcome(PeerId(1), &peer("ada".into()), &full).unwrap();
     law.drop_for(named("ada").as_ref());
     assert_eq!((law.dropped().unroutable, full.passed().dropped), (1, 1));
+    // One that is leaving is not full.
+    full.close(CloseReason::Done);
+    assert_eq!(law.try_send(&named("ada"), &"x".into()), Sent::Unroutable);
+    law.drop_for(named("ada").as_ref());
+    assert_eq!((law.dropped().unroutable, full.passed().dropped), (2, 1));
 }

@@ -15,6 +15,7 @@ use crate::peer_handle::Peer;
 use crate::pipe::sync::Arc;
 use crate::pipe::wake::Ticket;
 use crate::pipe::{CloseReason, Pipe, perform};
+use crate::wire::batch::Batch;
 use crate::wire::subscription::Subscription;
 
 const CAPACITY: usize = 4;
@@ -155,4 +156,59 @@ fn the_end_wakes_a_sender() {
     fan_out.close();
     assert_eq!(bell.0.load(Ordering::Relaxed), 1);
     assert_eq!(poll(), Poll::Ready(Sent::Closed));
+}
+
+/// A publisher that drops meets full pipes all the time. Their subscribers, when they have read, need not
+/// wait until it has sent.
+#[test]
+fn who_waits_for_nobody_is_not_told_of_room() {
+    let fan_out = FanOut::new(Policy {
+        shows: Some(crate::options::Shows::default()),
+        ..Policy::default()
+    });
+    let peer = subscriber(&fan_out, 1, b"a");
+    for _ in 0..=CAPACITY {
+        let sent = fan_out.try_send(To::Everybody, &Message::from("a"));
+        assert_eq!(sent, Sent::Done);
+    }
+    assert_eq!(peer.passed().dropped, 1);
+    let (read, is_read) = std::sync::mpsc::channel();
+    fan_out.while_locked(|| {
+        std::thread::spawn(move || {
+            let _ = read.send(drain(&peer).len());
+        });
+        let deadline = std::time::Duration::from_secs(30);
+        assert_eq!(is_read.recv_timeout(deadline), Ok(CAPACITY));
+    });
+}
+
+/// What nobody has read for want of room among the notices goes with its peer, and is counted.
+#[test]
+fn what_a_postponed_peer_has_sent_is_counted_when_it_leaves() {
+    const UNREAD_MAX: usize = 100_000;
+    let fan_out = FanOut::new(Policy {
+        shows: Some(crate::options::Shows::default()),
+        ..Policy::default()
+    });
+    let say = |number, messages| {
+        let (outbound, inbound) = (pipe(CAPACITY), pipe(CAPACITY));
+        fan_out.attach_outbound(PeerId(number), &outbound);
+        fan_out.attach_inbound(PeerId(number), &Peer::somebody(), &inbound);
+        let mut batch = Batch::default();
+        for _ in 0..messages {
+            batch.push(&[], &Message::from("hello"), usize::MAX);
+        }
+        let topic = b"a";
+        Subscription {
+            subscribe: true,
+            topic,
+        }
+        .push_command(&mut batch);
+        inbound.push_chunk(batch).expect("it is open");
+    };
+    say(1, UNREAD_MAX);
+    say(2, 7);
+    assert_eq!(fan_out.detach(PeerId(2)), 7);
+    // What has been noted of the other is still to be read.
+    assert_eq!(fan_out.detach(PeerId(1)), 0);
 }
