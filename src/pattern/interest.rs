@@ -18,7 +18,7 @@ use super::trie::Trie;
 use crate::message::Message;
 use crate::options::PublishOptions;
 use crate::pipe::Pipe;
-use crate::pipe::sync::{Arc, Mutex};
+use crate::pipe::sync::{Arc, AtomicBool, Mutex, Ordering};
 use crate::pipe::wake::{Due, Listener, Signal, Token};
 use crate::wire::batch::Batch;
 use crate::wire::subscription::{Subscription, take_subscriptions};
@@ -55,6 +55,8 @@ impl From<&PublishOptions> for Taste {
 #[derive(Debug, Default)]
 pub(crate) struct Interest {
     state: Mutex<State>,
+    /// Whether everything is wanted, which many subscribe to: spares a lock per message.
+    everything: AtomicBool,
 }
 
 #[derive(Debug, Default)]
@@ -95,12 +97,15 @@ impl Interest {
         };
         Self {
             state: Mutex::new(state),
+            everything: AtomicBool::new(false),
         }
     }
 
     /// For what is said, and what arrives, from now on.
     pub(crate) fn adopt(&self, taste: Taste) {
-        self.state.lock().taste = taste;
+        let mut state = self.state.lock();
+        state.taste = taste;
+        self.note(&state);
     }
 
     pub(crate) fn subscribe(self: &Arc<Self>, prefix: &[u8]) {
@@ -168,6 +173,9 @@ impl Interest {
     /// Whether a message that begins with this frame is wanted.
     #[inline]
     pub(crate) fn wants(&self, first: &[u8]) -> bool {
+        if self.wants_everything() {
+            return true;
+        }
         let mut subscribed = false;
         let state = self.state.lock();
         state.counts.visit_prefixes(first, |_| {
@@ -175,6 +183,18 @@ impl Interest {
             false
         });
         subscribed != state.taste.invert
+    }
+
+    /// Whether there is nothing that it does not want.
+    #[inline]
+    pub(crate) fn wants_everything(&self) -> bool {
+        self.everything.load(Ordering::Acquire)
+    }
+
+    /// Keeps what is known without the lock true.
+    fn note(&self, state: &State) {
+        let everything = !state.taste.invert && state.prefixes.contains_key(&[][..]);
+        self.everything.store(everything, Ordering::Release);
     }
 
     /// How many distinct prefixes are subscribed to.
@@ -212,6 +232,7 @@ impl State {
         } else {
             self.cancel(prefix) || self.taste.verbose_unsubscribe
         };
+        owner.note(self);
         if tells {
             // Where every cancellation is told, a publisher may have forgotten what is subscribed to.
             let is_sure = !self.taste.verbose_unsubscribe;

@@ -19,8 +19,9 @@ impl Pipe {
     pub(crate) fn push(&self, envelope: &[u8], message: &Message) -> Result<(), PushError> {
         let mut state = self.state.lock();
         state.check_room()?;
-        let put = |batch: &mut Batch| {
-            batch.push(envelope, message, self.share_above);
+        let put = |batch: &mut Batch| Load {
+            messages: 1,
+            bytes: batch.push(envelope, message, self.share_above),
         };
         if state.may_deliver() {
             state.append_untold(put);
@@ -46,7 +47,9 @@ impl Pipe {
         state.check_room()?;
         let deliver = state.may_deliver();
         state.append_untold(|batch| {
-            batch.append_encoded(encoded, self.share_above);
+            Load::growth_of(batch, |batch| {
+                batch.append_encoded(encoded, self.share_above);
+            })
         });
         due.add(if deliver {
             state.delivering = true;
@@ -138,7 +141,10 @@ impl Pipe {
             state.passed.dropped = state.passed.dropped.saturating_add(1);
             return Err(error);
         }
-        due.add(state.append(|batch| batch.append(encoded)));
+        due.add(state.append(|batch| {
+            batch.append(encoded);
+            Load::of(encoded)
+        }));
         Ok(!state.room().is_no_room())
     }
 
@@ -161,7 +167,7 @@ impl Pipe {
         if state.closed.is_some() {
             return None;
         }
-        state.append(put)
+        state.append(|batch| Load::growth_of(batch, put))
     }
 
     /// Hands over a chunk that was read from a connection. The session has asked for the room
@@ -172,7 +178,10 @@ impl Pipe {
             return Err(PushError::Closed);
         }
         let wake = if chunk.bytes() < COPY_CHUNK {
-            state.append(|batch| batch.append(&chunk))
+            state.append(|batch| {
+                batch.append(&chunk);
+                Load::of(&chunk)
+            })
         } else {
             state.count(Load::of(&chunk));
             state.queue.push_back(chunk);

@@ -103,15 +103,15 @@ impl State {
         }
     }
 
-    /// Lets `put` append to the batch that is open, and tells the consumer.
+    /// Lets `put` append to the batch that is open and say how much that was, and tells the consumer.
     #[inline]
-    pub(super) fn append(&mut self, put: impl FnOnce(&mut Batch)) -> Option<Wake> {
+    pub(super) fn append(&mut self, put: impl FnOnce(&mut Batch) -> Load) -> Option<Wake> {
         self.append_untold(put);
         self.tell_consumer()
     }
 
     #[inline]
-    pub(super) fn append_untold(&mut self, put: impl FnOnce(&mut Batch)) {
+    pub(super) fn append_untold(&mut self, put: impl FnOnce(&mut Batch) -> Load) {
         let open = self
             .queue
             .back()
@@ -123,13 +123,8 @@ impl State {
         let Some(batch) = self.queue.back_mut() else {
             return;
         };
-        let before = Load::of(batch);
-        put(batch);
-        let after = Load::of(batch);
-        self.count(Load {
-            messages: after.messages - before.messages,
-            bytes: after.bytes - before.bytes,
-        });
+        let added = put(batch);
+        self.count(added);
         self.conflate();
     }
 

@@ -19,6 +19,17 @@ impl Load {
         }
     }
 
+    /// By how much `put` makes a batch grow. Who knows that in advance had better say so: to look at
+    /// what has just been written makes the processor wait.
+    pub(super) fn growth_of(batch: &mut Batch, put: impl FnOnce(&mut Batch)) -> Self {
+        let before = Self::of(batch);
+        put(batch);
+        Self {
+            messages: batch.messages() - before.messages,
+            bytes: batch.bytes() - before.bytes,
+        }
+    }
+
     /// What several batches hold together.
     pub(super) fn of_all<'a>(batches: impl IntoIterator<Item = &'a Batch>) -> Self {
         batches

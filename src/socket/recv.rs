@@ -142,7 +142,7 @@ const fn closed() -> Poll<Result<Message, RecvError>> {
 
 /// The next message, unless it is not wanted (any more).
 fn pop_wanted(interest: &Interest, batch: &mut Batch) -> Option<Message> {
-    if batch.peek().is_some_and(|first| interest.wants(first.body)) {
+    if interest.wants_everything() || batch.peek().is_some_and(|first| interest.wants(first.body)) {
         return batch.pop();
     }
     batch.skip();

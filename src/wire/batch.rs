@@ -290,12 +290,20 @@ impl Batch {
         let start = self.out().len();
         let rest = other.store.as_slice().get(other.head..).unwrap_or_default();
         self.out().extend_from_slice(rest);
+        if !other.large.is_empty() {
+            self.append_large(other, start);
+        }
+        self.messages = self.messages.saturating_add(other.messages);
+        self.bytes = self.bytes.saturating_add(other.bytes);
+    }
+
+    /// The large bodies of `other`, whose contiguous part begins at `start` here.
+    #[cold]
+    fn append_large(&mut self, other: &Self, start: usize) {
         self.large.extend(other.large.iter().map(|large| Large {
             at: large.at.saturating_sub(other.head).saturating_add(start),
             body: large.body.clone(),
         }));
-        self.messages = self.messages.saturating_add(other.messages);
-        self.bytes = self.bytes.saturating_add(other.bytes);
     }
 
     /// The first frame of the next message.
