@@ -26,6 +26,7 @@ use crate::peer_handle::Peer;
 use crate::pipe::sync::{Arc, AtomicBool, AtomicUsize, Mutex, Ordering};
 use crate::pipe::wake::{Due, Ticket};
 use crate::pipe::{Pipe, PushError};
+use crate::security::authenticator::User;
 use crate::wire::batch::Batch;
 
 /// See the [module](self).
@@ -57,8 +58,8 @@ struct State {
 struct Holder {
     id: PeerId,
     outlet: Arc<Outlet>,
-    /// Whether this side chose the name. Then nobody else can take it.
-    chosen: bool,
+    /// Who came with the name; none if this side chose it. Then nobody else can take it.
+    owner: Option<Peer>,
 }
 
 /// What becomes of a message.
@@ -335,7 +336,7 @@ impl State {
     /// Who has this name. One whose connection is ending will not use it any more.
     fn holder(&self, name: &Identity) -> Option<&Holder> {
         let holder = self.outlets.get(name)?;
-        (holder.chosen || !holder.outlet.is_closed()).then_some(holder)
+        (holder.owner.is_none() || !holder.outlet.is_closed()).then_some(holder)
     }
 
     /// From now on messages to `name` go to this peer. Returns whose they were.
@@ -345,11 +346,11 @@ impl State {
         name: Identity,
         id: PeerId,
         pipe: &Arc<Pipe>,
-        chosen: bool,
+        owner: Option<Peer>,
     ) -> Option<Holder> {
         let outlet = Outlet::new(Arc::clone(pipe));
         self.names.insert(id, name.clone());
-        let holder = Holder { id, outlet, chosen };
+        let holder = Holder { id, outlet, owner };
         let former = self.outlets.insert(name, holder);
         if let Some(former) = &former {
             self.names.remove(&former.id);
@@ -359,6 +360,12 @@ impl State {
 }
 
 impl Holder {
+    /// Whether this is the same user, as far as anybody has been judged: a name is no credential.
+    fn yields_to(&self, peer: &Peer) -> bool {
+        let owner = self.owner.as_ref();
+        owner.is_some_and(|owner| owner.user().map(User::id) == peer.user().map(User::id))
+    }
+
     /// Whoever stands in line at this one looks for another.
     fn dismiss(this: Option<Self>) {
         if let Some(holder) = this {
@@ -403,12 +410,12 @@ impl Pattern for Routes {
             return Ok(None);
         }
         let displaced = match state.holder(&name) {
-            Some(holder) if holder.chosen || !self.handover.load(Ordering::Relaxed) => {
+            Some(holder) if !self.handover.load(Ordering::Relaxed) || !holder.yields_to(peer) => {
                 return Err(NameTaken(name));
             }
             holder => holder.map(|holder| holder.id),
         };
-        let former = state.give(name.clone(), id, pipe, false);
+        let former = state.give(name.clone(), id, pipe, Some(peer.clone()));
         drop(state);
         peer.name(name);
         Holder::dismiss(former);
@@ -423,7 +430,7 @@ impl Pattern for Routes {
         if state.holder(name).is_some() {
             return false;
         }
-        let former = state.give(name.clone(), id, pipe, true);
+        let former = state.give(name.clone(), id, pipe, None);
         drop(state);
         Holder::dismiss(former);
         true

@@ -28,7 +28,8 @@ impl<S: Routes> SocketBuilder<S> {
     /// [`connect_as`](crate::RouterSocket::connect_as) has given cannot be taken.
     ///
     /// Names are claims that nobody has checked: with this, whoever reaches an endpoint can take
-    /// anybody's place. Default false. libzmq: `ZMQ_ROUTER_HANDOVER`.
+    /// anybody's place, unless the socket has [`security`](Self::security): a name is only given to the user
+    /// who has it. Default false. libzmq: `ZMQ_ROUTER_HANDOVER`.
     pub fn handover(mut self, handover: bool) -> Self {
         self.options.handover = handover;
         self
