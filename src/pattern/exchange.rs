@@ -112,7 +112,8 @@ impl Exchanges {
     }
 
     /// The exchange of a request that was sent to this peer: by the number in its envelope, or, where
-    /// there is none, the only one that can be.
+    /// there is none, the only one that can be. (One with a number that came after all is of the time
+    /// before the numbers ended, and nobody waits for its reply.)
     pub(super) fn of_request(
         &self,
         peer: PeerId,
@@ -123,7 +124,8 @@ impl Exchanges {
             let number = envelope::number(request);
             return number.filter(|&number| self.is_asked(number, peer));
         }
-        self.first_with(peer)
+        let is_plain = request.first().is_empty();
+        self.first_with(peer).filter(|_| is_plain)
     }
 
     /// Any request that was sent to this peer and has no reply.
