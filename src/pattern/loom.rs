@@ -2,7 +2,9 @@
 //!
 //! See `pipe/loom.rs` for how they run.
 
+mod outlet;
 mod relay;
+mod seat;
 
 use std::future::poll_fn;
 use std::task::{Context, Poll};
@@ -50,6 +52,16 @@ fn send(robin: &RoundRobin) -> bool {
         robin.poll_send(cx, &mut ticket, &[], &mut message)
     }));
     matches!(sent, Sent::To(_))
+}
+
+/// The end of a connection, as a session tells it.
+fn gone() -> Departure {
+    Departure {
+        unwritten: Vec::new(),
+        keeps_outbound: false,
+        endpoint: "inproc://x".parse().unwrap(),
+        reason: DisconnectReason::PeerClosed,
+    }
 }
 
 /// Takes one batch like a fair queue, without waiting.
@@ -453,10 +465,8 @@ fn an_asker_hears_of_the_end_of_its_connection() {
             assert_eq!(write_some(&outbound), Some(1));
             inbound.close(CloseReason::Lost);
             let departure = Departure {
-                unwritten: Vec::new(),
                 keeps_outbound: true,
-                endpoint: "inproc://x".parse().unwrap(),
-                reason: DisconnectReason::PeerClosed,
+                ..gone()
             };
             other.detach(FIRST, departure);
         });

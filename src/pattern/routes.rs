@@ -11,6 +11,10 @@
 //!
 //! Lock order: the fair queue and the names never meet; an outlet's gate, then its pipe or its line.
 
+mod place;
+
+pub(crate) use place::Place;
+
 use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
 use std::task::{Context, Poll};
@@ -73,13 +77,6 @@ pub(crate) enum Sent {
     Closed,
 }
 
-/// The place in line of somebody who sends, at the peer that had no room.
-#[derive(Debug, Default)]
-pub(crate) struct Place {
-    outlet: Option<Arc<Outlet>>,
-    ticket: Ticket,
-}
-
 impl Routes {
     pub(crate) fn new(options: &Options) -> Arc<Self> {
         // Where the numbers begin says nothing about how many peers there have been.
@@ -106,8 +103,27 @@ impl Routes {
     #[inline]
     pub(crate) fn try_send(&self, to: &Identity, message: &Message) -> Sent {
         match self.find(to.as_ref()) {
-            Ok(outlet) => self.outcome(outlet.push(message)),
+            Ok(outlet) => match outlet.push(message) {
+                Err(PushError::Closed) => self.try_successors(outlet, to, message),
+                pushed => self.outcome(pushed),
+            },
             Err(sent) => sent,
+        }
+    }
+
+    /// The one who was found has left: perhaps because its name was handed over meanwhile.
+    #[cold]
+    fn try_successors(&self, mut former: Arc<Outlet>, to: &Identity, message: &Message) -> Sent {
+        loop {
+            let next = match self.find(to.as_ref()) {
+                Ok(next) if Arc::ptr_eq(&next, &former) => return Sent::Unroutable,
+                Ok(next) => next,
+                Err(sent) => return sent,
+            };
+            match next.push(message) {
+                Err(PushError::Closed) => former = next,
+                pushed => return self.outcome(pushed),
+            }
         }
     }
 
@@ -148,6 +164,13 @@ impl Routes {
             let ticket = place.stand_at(&outlet);
             match outlet.poll_push(cx, ticket, message) {
                 Poll::Pending => return Poll::Pending,
+                Poll::Ready(Some(Err(PushError::Closed))) => {
+                    place.outlet = None;
+                    return Poll::Ready(match self.try_successors(outlet, to, message) {
+                        Sent::Full => continue,
+                        sent => sent,
+                    });
+                }
                 Poll::Ready(Some(pushed)) => {
                     place.outlet = None;
                     return Poll::Ready(self.outcome(pushed));
@@ -283,35 +306,6 @@ impl Routes {
     pub(super) fn names(&self) -> (usize, usize) {
         let state = self.state.lock();
         (state.outlets.len(), state.names.len())
-    }
-}
-
-impl Place {
-    /// Goes to the line of this outlet, and out of that of another.
-    fn stand_at(&mut self, outlet: &Arc<Outlet>) -> &mut Ticket {
-        let is_there = self
-            .outlet
-            .as_ref()
-            .is_some_and(|there| Arc::ptr_eq(there, outlet));
-        if !is_there {
-            self.leave();
-            self.outlet = Some(Arc::clone(outlet));
-        }
-        &mut self.ticket
-    }
-
-    /// Gives up waiting; a wake-up that had come goes to the next in line.
-    pub(crate) fn leave(&mut self) {
-        if let Some(outlet) = self.outlet.take() {
-            outlet.leave(&mut self.ticket);
-        }
-    }
-}
-
-/// A sender that is dropped while it waits leaves its line.
-impl Drop for Place {
-    fn drop(&mut self) {
-        self.leave();
     }
 }
 
