@@ -4,14 +4,16 @@ use anyhow::{Result, bail};
 
 /// Bytes that may wait at one end; bounds the high-water mark of large messages.
 const QUEUE_BYTES: usize = 64 << 20;
-/// Message size of the fan-out cells.
+/// The message size of the fan-out cells that goes without saying.
 const FAN_OUT_SIZE: usize = 64;
+/// Sizes and subscribers of the fan-out cells. What is on its way to 512 of them, in messages of 1 KiB,
+/// would measure the memory.
+const FAN_OUT: [(usize, &[usize]); 2] = [(FAN_OUT_SIZE, &[1, 8, 64, 512]), (1 << 10, &[1, 8, 64])];
 const PIPELINE_SIZES: [usize; 7] = [16, 64, 256, 1 << 10, 4 << 10, 64 << 10, 1 << 20];
 const ROUND_TRIP_SIZES: [usize; 3] = [1, 64, 1 << 10];
-const SUBSCRIBERS: [usize; 3] = [1, 8, 64];
 /// Message size of the exchange cells, and of PAIR.
 const EXCHANGE_SIZE: usize = 64;
-const DEALERS: [usize; 4] = [1, 4, 64, 200];
+const DEALERS: [usize; 5] = [1, 4, 64, 200, 1000];
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Transport {
@@ -63,7 +65,7 @@ pub enum Cell {
         condition: Condition,
     },
     /// One PUB to many SUBs over tcp.
-    FanOut { subscribers: usize },
+    FanOut { subscribers: usize, size: usize },
     /// Many DEALERs that ask one ROUTER over tcp, each with some requests under way.
     Exchange { dealers: usize },
     /// PAIR to PAIR as fast as it goes.
@@ -88,7 +90,10 @@ impl Cell {
                 }));
             }
         }
-        cells.extend(SUBSCRIBERS.map(|subscribers| Self::FanOut { subscribers }));
+        for (size, subscribers) in FAN_OUT {
+            let cell = |&subscribers| Self::FanOut { subscribers, size };
+            cells.extend(subscribers.iter().map(cell));
+        }
         cells.extend(DEALERS.map(|dealers| Self::Exchange { dealers }));
         cells.extend([Transport::Tcp, Transport::Inproc].map(|transport| Self::Pair { transport }));
         cells.push(Self::Forward);
@@ -111,7 +116,10 @@ impl Cell {
             round_trip(Transport::Tcp, Condition::Plain),
             round_trip(Transport::Ipc, Condition::Spinners),
             round_trip(Transport::Tcp, Condition::Pinned),
-            Self::FanOut { subscribers: 8 },
+            Self::FanOut {
+                subscribers: 8,
+                size: FAN_OUT_SIZE,
+            },
             Self::Exchange { dealers: 4 },
             Self::Pair {
                 transport: Transport::Tcp,
@@ -138,7 +146,13 @@ impl Cell {
                     condition.name()
                 )
             }
-            Self::FanOut { subscribers } => format!("pub/tcp/{subscribers}sub"),
+            Self::FanOut {
+                subscribers,
+                size: FAN_OUT_SIZE,
+            } => format!("pub/tcp/{subscribers}sub"),
+            Self::FanOut { subscribers, size } => {
+                format!("pub/tcp/{subscribers}sub/{}", size_name(size))
+            }
             Self::Exchange { dealers } => format!("router/tcp/{dealers}dealer"),
             Self::Pair { transport } => {
                 format!("pair/{}/{}", transport.name(), size_name(EXCHANGE_SIZE))
@@ -166,8 +180,10 @@ impl Cell {
 
     pub fn size(self) -> usize {
         match self {
-            Self::Pipeline { size, .. } | Self::RoundTrip { size, .. } => size,
-            Self::FanOut { .. } | Self::Forward => FAN_OUT_SIZE,
+            Self::Pipeline { size, .. }
+            | Self::RoundTrip { size, .. }
+            | Self::FanOut { size, .. } => size,
+            Self::Forward => FAN_OUT_SIZE,
             Self::Exchange { .. } | Self::Pair { .. } => EXCHANGE_SIZE,
         }
     }

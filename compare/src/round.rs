@@ -155,7 +155,7 @@ fn first_task(
         Transport::Inproc => "inproc://compare".to_owned(),
     };
     let (peers, hwm) = match cell {
-        Cell::FanOut { subscribers } => (subscribers, setting.hwm.saturating_mul(HWM_EPOCHS)),
+        Cell::FanOut { subscribers, .. } => (subscribers, setting.hwm.saturating_mul(HWM_EPOCHS)),
         Cell::Forward => (1, setting.hwm.saturating_mul(HWM_EPOCHS)),
         Cell::Exchange { dealers } => (dealers, setting.hwm),
         _ => (0, cell.high_water_mark(setting.hwm)),
@@ -202,7 +202,7 @@ fn combine(cell: Cell, binder: Measured, connector: Option<Measured>) -> Result<
         }
         Cell::FanOut { .. } | Cell::Forward => {
             let subscribers = match cell {
-                Cell::FanOut { subscribers } => u64::try_from(subscribers)?,
+                Cell::FanOut { subscribers, .. } => u64::try_from(subscribers)?,
                 _ => 1,
             };
             let due = binder.count * subscribers;
