@@ -277,12 +277,17 @@ impl Peer {
 
     /// Somebody who says so many bytes of itself.
     pub(crate) fn claiming(bytes: usize) -> Self {
+        Self::calling_itself(vec![0; bytes].into())
+    }
+
+    /// Somebody who gives itself this identity.
+    pub(crate) fn calling_itself(identity: Bytes) -> Self {
         let place = Standpoint {
             endpoint: "inproc://somebody".parse().expect("it is an endpoint"),
             address: PeerAddress::Inproc,
             local_address: None,
         };
-        let claims = Claims::new(vec![0; bytes].into(), Vec::new());
+        let claims = Claims::new(identity, Vec::new());
         Self::unjudged(place, SocketType::Pair, claims)
     }
 

@@ -1,12 +1,9 @@
 //! Models of a ROUTER whose sender waits for one peer: it drains, leaves, or loses its name.
 
 use super::*;
-use crate::endpoint::PeerAddress;
 use crate::identity::Identity;
 use crate::options::Options;
 use crate::pattern::routes::{Place, Routes, Sent};
-use crate::peer_handle::{Claims, Standpoint};
-use crate::socket_type::SocketType;
 
 fn name() -> Identity {
     Identity::new("a").unwrap()
@@ -14,13 +11,7 @@ fn name() -> Identity {
 
 /// Somebody who calls itself by the name.
 fn somebody() -> Peer {
-    let place = Standpoint {
-        endpoint: "inproc://x".parse().unwrap(),
-        address: PeerAddress::Inproc,
-        local_address: None,
-    };
-    let claims = Claims::new(name().as_bytes().clone(), Vec::new());
-    Peer::new(place, SocketType::Dealer, None, claims)
+    Peer::calling_itself(name().as_bytes().clone())
 }
 
 /// With a peer of the name, whose pipe is full.
