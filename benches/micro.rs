@@ -2,7 +2,7 @@
 //!
 //! All of it stays within the process and on one thread: no task, no kernel, no network. Of the codec
 //! that is what happens per message, encoding by the sender and taking apart by the receiver; how bytes
-//! from a network become batches is private, and not measured here.
+//! from a network become batches is private and counted by the `instructions` of this folder.
 //!
 //! `cargo bench --bench micro` runs all of it in less than a minute, `cargo bench --bench micro -- fan_out`
 //! a part. Criterion compares with the run before; only runs on a quiet machine can be compared.
