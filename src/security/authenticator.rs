@@ -22,7 +22,7 @@ pub type Judging<'a> =
 ///
 /// Ready-made are [`Passwords`](crate::Passwords), [`Addresses`](crate::Addresses), with the feature
 /// `curve` `ClientKeys`, and [`Zap`](crate::Zap) for handlers that speak RFC 27;
-/// [`from_fn`](crate::from_fn) makes one of a closure.
+/// [`from_fn`] makes one of a closure.
 ///
 /// *Cancel safety*: the future may be dropped at any time: when the peer leaves, at the deadline, when the socket is
 /// closed. It must not block the thread, which is one of the runtime's.

@@ -4,6 +4,7 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use wirelark::{Context, DealerSocket, Identity, Passwords, RouterSocket};
 
 use super::dropping::{POLLS, drop_after};
@@ -217,4 +218,49 @@ async fn a_question_ends_with_the_socket_that_asks() {
         soon(asks.recv()).await.is_none(),
         "a question has outlived its socket"
     );
+}
+
+#[tokio::test]
+async fn strangers_get_a_greeting_and_nothing_else() {
+    let [_, _, curve] = mechanisms();
+    let server = (curve.server)(Access::anybody(), &curve.keys);
+    let Meeting { pull, push, .. } = meet(server, curve.client).await;
+    soon(push.send("before")).await.unwrap();
+    let (peer, _) = soon(pull.recv_from()).await.unwrap();
+    let port = peer.endpoint().port().unwrap();
+    let mut greeting = [0; 64];
+    (greeting[0], greeting[9], greeting[10], greeting[11]) = (0xff, 0x7f, 3, 1);
+    greeting[12..17].copy_from_slice(b"CURVE");
+    let hello = |fill: u8| [&[4, 200][..], b"\x05HELLO\x01\x00", &[0; 72], &[fill; 120]].concat();
+    let initiate = [
+        &[6, 0, 0, 0, 0, 0, 0, 1, 44][..],
+        b"\x08INITIATE",
+        &[9; 291],
+    ]
+    .concat();
+    let error = b"\x04\x0a\x05ERROR\x03400".to_vec();
+    let huge = vec![6, 0, 0, 0, 0, 0x7f, 0xff, 0xff, 0xff];
+    let message = [&[0, 40][..], b"\x07MESSAGE", &[7; 32]].concat();
+    let says = [
+        hello(0),
+        hello(1),
+        hello(0xff),
+        initiate,
+        error,
+        huge,
+        message,
+    ];
+    for said in says.iter().cycle().take(140) {
+        let stream = tokio::net::TcpStream::connect(("127.0.0.1", port));
+        let mut stream = soon(stream).await.unwrap();
+        let bytes = [&greeting[..], said].concat();
+        soon(stream.write_all(&bytes)).await.unwrap();
+        let mut heard = Vec::new();
+        // What it has not read may make the end of it an error.
+        let _ = soon(stream.read_to_end(&mut heard)).await;
+        assert!(heard.len() <= 64, "{heard:?}");
+    }
+    soon(push.send("after")).await.unwrap();
+    assert_eq!(soon(pull.recv()).await.unwrap().text(), "after");
+    assert_eq!(pull.peers().len(), 1);
 }
