@@ -19,7 +19,7 @@ struct Pipes {
 fn pipes() -> Pipes {
     Pipes {
         outbound: pipe(1),
-        inbound: pipe(1),
+        inbound: pipe(2),
     }
 }
 
@@ -100,13 +100,15 @@ fn what_the_former_one_sent_is_read_first() {
         let (Seat { law, inbox, .. }, first) = taken();
         let other = Arc::clone(&law);
         let sessions = thread::spawn(move || {
-            first.inbound.push(&[], &Message::from("a")).unwrap();
+            for text in ["a", "b"] {
+                first.inbound.push(&[], &Message::from(text)).unwrap();
+            }
             let_go(&other, FIRST, &first);
             let second = pipes();
             assert!(admit(&other, SECOND, &second));
-            second.inbound.push(&[], &Message::from("b")).unwrap();
+            second.inbound.push(&[], &Message::from("c")).unwrap();
         });
-        for expected in ["a", "b"] {
+        for expected in ["a", "b", "c"] {
             assert_eq!(receive(&inbox), Some(Message::from(expected)));
         }
         sessions.join().unwrap();
