@@ -7,6 +7,7 @@
 //! of turn.
 
 mod any;
+mod context;
 mod exchange;
 mod place;
 mod receive;
@@ -17,6 +18,7 @@ pub use any::{
     AnyRecvError, AnySendError, AnySubscribeError, AnyTryRecvError, AnyTrySendError, NoSuchOption,
     NoSuchVerb, ProxyError,
 };
+pub use context::ContextError;
 pub use exchange::{
     LockStepRecvError, LockStepSendError, LockStepTryRecvError, LockStepTrySendError, ReplyError,
     RequestError,

@@ -140,6 +140,10 @@
 //! runtime ends before a socket does, the endpoints that were bound or connected in it are given up, with
 //! [`Event::Closed`]: what was queued for them goes elsewhere, and the socket may bind and connect in another runtime.
 //!
+//! **Threads.** In a [`Context`] with [`io_threads`](ContextBuilder::io_threads) connections run on threads of the
+//! context's instead. Then an application that keeps its runtime busy keeps no peer waiting, connections do not end with a
+//! runtime, and none is needed: not to bind or connect, nor to poll a future.
+//!
 //! **Strangers.** Whatever a peer sends, it can neither make this library panic nor make it hold more
 //! memory than its [limits](SocketBuilder) allow; a peer that breaks the protocol or runs into a limit is
 //! disconnected with an event, and the others do not notice. Whoever reaches an endpoint is let in, and whoever
@@ -153,7 +157,7 @@
 //! # For those who know libzmq
 //!
 //! Options and events name their counterparts (`ZMQ_SNDHWM`, `ZMQ_EVENT_CONNECTED`). There is no
-//! context to create or to terminate; [`Context`] only separates inproc names. A socket is `Send` and
+//! context to create or to terminate; [`Context`] separates inproc names, and has I/O threads when told to. A socket is `Send` and
 //! `Sync`. REQ and REP have `send` and `recv` in lock-step as well. Some defaults differ: the README has
 //! them in one table, each with its reason. [`coming_from_libzmq`] maps every option and function.
 //!
@@ -212,9 +216,9 @@ pub use endpoint::{
 };
 pub use error::{
     AcceptError, AnyRecvError, AnySendError, AnySubscribeError, AnyTryRecvError, AnyTrySendError,
-    BindError, Closed, ConnectError, LockStepRecvError, LockStepSendError, LockStepTryRecvError,
-    LockStepTrySendError, NoSuchOption, NoSuchVerb, ProxyError, RecvError, ReplyError,
-    RequestError, SendError, SendToError, SubscriberSendError, SubscriberTrySendError,
+    BindError, Closed, ConnectError, ContextError, LockStepRecvError, LockStepSendError,
+    LockStepTryRecvError, LockStepTrySendError, NoSuchOption, NoSuchVerb, ProxyError, RecvError,
+    ReplyError, RequestError, SendError, SendToError, SubscriberSendError, SubscriberTrySendError,
     TryRecvError, TrySendError, TrySendToError, UnknownEndpoint,
 };
 pub use event::{DisconnectReason, Event};
@@ -241,7 +245,7 @@ pub use security::passwords::Passwords;
 pub use security::secret::Secret;
 pub use socket::any::AnySocket;
 pub use socket::builder::SocketBuilder;
-pub use socket::context::Context;
+pub use socket::context::{Context, ContextBuilder};
 pub use socket::dealer::DealerSocket;
 pub use socket::events::Events;
 pub use socket::live::SocketOptions;

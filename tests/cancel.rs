@@ -451,6 +451,16 @@ async fn a_shutdown_goes_on_in_the_background() {
 
 #[tokio::test]
 async fn bind_can_be_repeated() {
+    repeat_bind(&Context::new()).await;
+}
+
+/// What is bound belongs to another runtime than the future is polled in.
+#[tokio::test]
+async fn bind_on_threads_can_be_repeated() {
+    repeat_bind(&Context::builder().io_threads(1).build().unwrap()).await;
+}
+
+async fn repeat_bind(context: &Context) {
     let folder = tempfile::tempdir().unwrap();
     for polls in 0..POLLS {
         let path = folder.path().join(format!("{polls}"));
@@ -460,13 +470,12 @@ async fn bind_can_be_repeated() {
             format!("ipc://{}", path.display()),
         ];
         for given in endpoints {
-            let context = Context::new();
-            let pull = PullSocket::builder().context(&context).build();
+            let pull = PullSocket::builder().context(context).build();
             let bound: Endpoint = match drop_after(polls, pull.bind(given.as_str())).await {
                 Some(bound) => bound.unwrap(),
                 None => within(pull.bind(given.as_str())).await.unwrap(),
             };
-            let push = PushSocket::builder().context(&context).build();
+            let push = PushSocket::builder().context(context).build();
             push.connect(&bound).unwrap();
             push.send("hello").await.unwrap();
             assert_eq!(

@@ -57,7 +57,8 @@ pub enum BindError {
         /// The endpoint as it was given.
         endpoint: Endpoint,
     },
-    /// Listening is a task: it needs a tokio runtime around the call.
+    /// Listening is a task: it needs a tokio runtime around the call, or a context with
+    /// [threads of its own](crate::ContextBuilder::io_threads).
     #[error("cannot bind to {endpoint}: no tokio runtime is running here")]
     #[non_exhaustive]
     NoRuntime {
@@ -124,7 +125,8 @@ pub enum ConnectError {
         /// The endpoint as it was given.
         endpoint: Endpoint,
     },
-    /// Connections are tasks: they need a tokio runtime around the call.
+    /// Connections are tasks: they need a tokio runtime around the call, or a context with
+    /// [threads of its own](crate::ContextBuilder::io_threads).
     #[error("cannot connect to {endpoint}: no tokio runtime is running here")]
     #[non_exhaustive]
     NoRuntime {

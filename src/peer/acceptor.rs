@@ -29,7 +29,8 @@ pub(crate) const UNFINISHED_MAX: usize = 1_024;
 const ACCEPT_WAIT: Duration = Duration::from_millis(10);
 const ACCEPT_WAIT_MAX: Duration = Duration::from_secs(1);
 
-/// Starts a task for a session.
+/// Starts a task for a session, in this runtime or, where there are several threads for connections, in that
+/// of any of them.
 pub(crate) type Spawn = dyn Fn(std::pin::Pin<Box<dyn Future<Output = ()> + Send>>) + Send + Sync;
 
 /// Accepts until it is stopped; then the listener is closed. Sessions go on by themselves.
@@ -98,6 +99,24 @@ fn start(
     let mut stop = stop.clone();
     let (number, dropped) = unfinished.add();
     spawn(Box::pin(async move {
+        let stream = if hub.io_threads() > 1 {
+            stream.move_here()
+        } else {
+            Ok(stream)
+        };
+        let stream = match stream {
+            Ok(stream) => stream,
+            Err(error) => {
+                unfinished.remove(number);
+                let reason = session::io(error);
+                return hub.tell(Event::HandshakeFailed {
+                    endpoint,
+                    address,
+                    local_address,
+                    reason,
+                });
+            }
+        };
         let place = Place {
             origin: Origin::Accepted,
             endpoint: endpoint.clone(),

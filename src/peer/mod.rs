@@ -43,6 +43,9 @@ pub(crate) trait Hub: fmt::Debug + Send + Sync {
     /// Shared by all connections of the socket.
     fn pulse(&self) -> Arc<Pulse>;
 
+    /// How many threads there are for connections alone; with none, they run where their socket is used.
+    fn io_threads(&self) -> usize;
+
     /// A name for a new peer.
     fn next_peer_id(&self) -> PeerId;
 

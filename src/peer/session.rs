@@ -112,7 +112,7 @@ async fn drive(
         let _ = connection.probe();
     }
     let since = Instant::now();
-    let mut traffic = Traffic::new(read, write, connection, pipes.clone(), peer, hub.pulse());
+    let mut traffic = Traffic::new(&**hub, read, write, connection, pipes.clone(), peer);
     let reason = poll_fn(|cx| traffic.poll(cx)).await;
     let unwritten = traffic.into_unwritten().await;
     member.depart(unwritten, reason.clone());

@@ -14,9 +14,9 @@ use tokio::io::{AsyncRead, ReadBuf};
 use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::time::Sleep;
 
-use super::Pipes;
-use super::direct::{Direct, Pulse};
+use super::direct::Direct;
 use super::session::{fault, io, poll_read, poll_write};
+use super::{Hub, Pipes};
 use crate::event::DisconnectReason;
 use crate::peer_handle::Peer;
 use crate::pipe::shortcut::Shortcut;
@@ -63,15 +63,15 @@ pub(super) struct Traffic {
 
 impl Traffic {
     pub(super) fn new(
+        hub: &dyn Hub,
         read: ReadHalf,
         write: WriteHalf,
         connection: Connection,
         pipes: Pipes,
         peer: Peer,
-        pulse: Arc<Pulse>,
     ) -> Self {
         let write = Arc::new(write);
-        let direct = Arc::new(Direct::new(Arc::clone(&write), peer.clone(), pulse));
+        let direct = Arc::new(Direct::new(Arc::clone(&write), peer.clone(), hub.pulse()));
         // What has to be encrypted is encrypted in one place, in the order in which it is written.
         if connection.is_clear() {
             pipes
@@ -92,7 +92,8 @@ impl Traffic {
             active: false,
             idle_check: None,
             farewell: None,
-            has_threads: Handle::current().runtime_flavor() != RuntimeFlavor::CurrentThread,
+            has_threads: hub.io_threads() > 0
+                || Handle::current().runtime_flavor() != RuntimeFlavor::CurrentThread,
         }
     }
 

@@ -135,7 +135,8 @@ impl<S: Build> SocketBuilder<S> {
         }
     }
 
-    /// The namespace for `inproc://` names. Default: the one of the process.
+    /// The namespace for `inproc://` names, and where connections run: see
+    /// [`io_threads`](crate::ContextBuilder::io_threads). Default: the one of the process, without threads.
     pub fn context(mut self, context: &Context) -> Self {
         self.context = Some(context.clone());
         self

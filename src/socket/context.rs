@@ -1,8 +1,13 @@
-//! [`Context`]: a namespace for inproc names.
+//! [`Context`]: a namespace for inproc names, and threads for those who want them.
+
+mod builder;
 
 use std::sync::{Arc, OnceLock, Weak};
 
+pub use builder::ContextBuilder;
+
 use super::core::Core;
+use super::io_threads::IoThreads;
 use super::stats::CloseReport;
 #[cfg(feature = "inproc")]
 use crate::peer::link::Names;
@@ -13,7 +18,9 @@ use crate::pipe::sync::Mutex;
 /// Sockets of one process find each other by name when they have the same context. All sockets
 /// share the global one unless their builder is given another, so that most programs never see
 /// this type; separate ones keep, say, two tests apart that use the same names. Unlike in libzmq a
-/// context owns no threads and need not be terminated.
+/// context need not be terminated, and it owns threads only when it is told to: by
+/// [`io_threads`](ContextBuilder::io_threads) connections run beside the application's runtime
+/// instead of in it.
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread")]
@@ -35,11 +42,18 @@ pub struct Context {
     /// Without inproc there is nothing to keep apart.
     #[cfg(not(feature = "inproc"))]
     _names: (),
+    /// On which the connections of its sockets run; else in the runtimes of those who make them.
+    threads: Option<Arc<IoThreads>>,
     /// Those that have been made in it, some of which may be gone.
     sockets: Arc<Mutex<Vec<Weak<Core>>>>,
 }
 
 impl Context {
+    /// What a context can be made with beside a namespace.
+    pub fn builder() -> ContextBuilder {
+        ContextBuilder::default()
+    }
+
     /// A namespace of its own.
     pub fn new() -> Self {
         Self::default()
@@ -89,6 +103,15 @@ impl Context {
             unsent = unsent.saturating_add(socket.close().await.unsent);
         }
         CloseReport { unsent }
+    }
+
+    /// How many threads it has: see [`ContextBuilder::io_threads`].
+    pub fn io_threads(&self) -> usize {
+        self.threads.as_ref().map_or(0, |threads| threads.count())
+    }
+
+    pub(super) fn threads(&self) -> Option<&IoThreads> {
+        self.threads.as_deref()
     }
 
     /// Notes a socket that has been made in it.

@@ -55,6 +55,7 @@ pub(crate) struct Core {
 pub(super) struct State {
     pub(super) closing: bool,
     /// The runtime of the first bind or connect: where a socket that is dropped elsewhere flushes.
+    /// None where the context has threads.
     pub(super) runtime: Option<runtime::Handle>,
     pub(super) endpoints: Vec<Arc<Attached>>,
     pub(super) peers: HashMap<PeerId, Peer>,
@@ -294,6 +295,10 @@ impl Hub for Core {
 
     fn pulse(&self) -> Arc<Pulse> {
         Arc::clone(&self.pulse)
+    }
+
+    fn io_threads(&self) -> usize {
+        self.context.io_threads()
     }
 
     fn next_peer_id(&self) -> PeerId {

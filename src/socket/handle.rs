@@ -54,7 +54,8 @@ macro_rules! common_methods {
             ///
             /// *Errors*: [`BindError`](crate::BindError) names the endpoint: it is malformed or in
             /// use, its address is not of this host, permission is missing, no tokio runtime runs
-            /// here (tcp and ipc need one), or the socket is closed.
+            /// here (tcp and ipc need one, or a context with
+            /// [threads](crate::ContextBuilder::io_threads)), or the socket is closed.
             pub async fn bind<E>(&self, endpoint: E) -> Result<$crate::Endpoint, $crate::BindError>
             where
                 E: TryInto<$crate::Endpoint>,
@@ -82,8 +83,9 @@ macro_rules! common_methods {
             /// # }
             /// ```
             ///
-            /// *Errors*: [`BindError`](crate::BindError): no tokio runtime runs here, the socket
-            /// is closed, or the operating system refused. libzmq: `ZMQ_USE_FD`.
+            /// *Errors*: [`BindError`](crate::BindError): no tokio runtime runs here and the
+            /// context has no [threads](crate::ContextBuilder::io_threads), the socket is closed, or
+            /// the operating system refused. libzmq: `ZMQ_USE_FD`.
             pub fn bind_listener(
                 &self,
                 listener: impl Into<$crate::OwnListener>,
@@ -100,8 +102,8 @@ macro_rules! common_methods {
             /// already.
             ///
             /// *Errors*: [`ConnectError`](crate::ConnectError): the endpoint is malformed or
-            /// cannot be connected to, no tokio runtime runs here (tcp and ipc need one), or the
-            /// socket is closed.
+            /// cannot be connected to, no tokio runtime runs here (tcp and ipc need one, or a context
+            /// with [threads](crate::ContextBuilder::io_threads)), or the socket is closed.
             pub fn connect<E>(&self, endpoint: E) -> Result<$crate::Endpoint, $crate::ConnectError>
             where
                 E: TryInto<$crate::Endpoint>,
@@ -140,7 +142,9 @@ macro_rules! common_methods {
             /// same end and report the same.
             ///
             /// Dropping the last handle does the same in the background; a program that then
-            /// returns from `main` ends the runtime, and with it the flush.
+            /// returns from `main` ends the runtime, and with it the flush. (With
+            /// [`io_threads`](crate::ContextBuilder::io_threads) the end of the runtime does not, but
+            /// the end of the process does.)
             ///
             /// *Cancel safety*: the socket goes on closing when the future is dropped.
             pub async fn close(&self) -> $crate::CloseReport {

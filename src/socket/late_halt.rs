@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use futures::future::join_all;
-use tokio::runtime;
 
 use super::attached::Attached;
 use super::core::Core;
@@ -20,8 +19,7 @@ impl Core {
         #[cfg(feature = "inproc")]
         let peers: Vec<Newcomer> = peers.into_iter().filter(|p| p.link.is_none()).collect();
         // Wherever the connections may run: a runtime that ends takes this along.
-        let here = runtime::Handle::try_current().ok();
-        for runtime in here.into_iter().chain(self.first_runtime()) {
+        for runtime in self.runtimes() {
             // Not one of the tasks that a close waits for.
             runtime.spawn(Arc::clone(self).late_halt(gone.clone(), peers.clone()));
         }

@@ -4,12 +4,12 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use tokio::runtime;
 use tokio::sync::watch;
 
 use super::attached::{Attached, Kind};
 use super::closing::Closing;
 use super::core::{Core, count_sent};
+use super::home::Home;
 use super::stats::CloseReport;
 use super::tending::Tending;
 use crate::endpoint::Endpoint;
@@ -37,12 +37,14 @@ impl Core {
         if let Endpoint::Inproc(inproc) = &given {
             return self.bind_inproc(&given, inproc.name());
         }
-        let Ok(runtime) = runtime::Handle::try_current() else {
+        let Some(home) = self.home() else {
             return Err(BindError::NoRuntime { endpoint: given });
         };
         given.check_bindable()?;
-        let listener = transport::bind(&given, &self.options().transport).await?;
-        self.listen(given, listener, &runtime)
+        let options = self.options();
+        let bind = transport::bind(&given, &options.transport);
+        let listener = home.around(bind).await?;
+        self.listen(given, listener, home)
     }
 
     pub(crate) fn bind_listener(
@@ -53,25 +55,27 @@ impl Core {
             return Err(BindError::Closed);
         }
         let endpoint = listener.endpoint()?;
-        let Ok(runtime) = runtime::Handle::try_current() else {
+        let Some(home) = self.home() else {
             return Err(BindError::NoRuntime { endpoint });
         };
-        let listener = listener
-            .into_listener(endpoint.clone())
-            .map_err(|error| BindError::from_io(&endpoint, error))?;
-        self.listen(endpoint, listener, &runtime)
+        let listener = {
+            let _inside = home.enter();
+            listener.into_listener(endpoint.clone())
+        };
+        let listener = listener.map_err(|error| BindError::from_io(&endpoint, error))?;
+        self.listen(endpoint, listener, home)
     }
 
-    /// Takes connections from a listener.
-    pub(super) fn listen(
+    /// Takes connections from a listener, in the runtime in which it was made.
+    fn listen(
         self: &Arc<Self>,
         given: Endpoint,
         listener: Listener,
-        runtime: &runtime::Handle,
+        home: Home,
     ) -> Result<Endpoint, BindError> {
         let endpoint = listener.endpoint().clone();
         let (stop, stopped) = watch::channel(Stop::Run);
-        self.remember(runtime);
+        self.remember(&home);
         let kind = Kind::Listener { stop };
         let Some(attached) = self.attach(Attached {
             endpoint: endpoint.clone(),
@@ -87,7 +91,7 @@ impl Core {
         self.tell(Event::Listening {
             endpoint: endpoint.clone(),
         });
-        self.spawn(async move {
+        self.spawn_at(home, async move {
             acceptor::run(hub, listener, stopped, spawn).await;
             tending.finish();
         });
@@ -166,10 +170,10 @@ impl Core {
         if !transport::is_supported(&endpoint) {
             return Err(ConnectError::Unsupported { endpoint });
         }
-        let Ok(runtime) = runtime::Handle::try_current() else {
+        let Some(home) = self.home() else {
             return Err(ConnectError::NoRuntime { endpoint });
         };
-        self.remember(&runtime);
+        self.remember(&home);
         let (stop, stopped) = watch::channel(Stop::Run);
         let standing = self.standing(outbound_pipe(self.options().send), &endpoint, name)?;
         let kind = Kind::Dialer {
@@ -184,7 +188,7 @@ impl Core {
             return Err(ConnectError::Closed);
         };
         let (tending, dial) = (Tending::new(self, &attached), endpoint.clone());
-        self.spawn(async move {
+        self.spawn_at(home, async move {
             match dialer::run(hub, dial, standing, stopped).await {
                 dialer::End::Stopped => tending.finish(),
                 dialer::End::GaveUp => tending.give_up(),
@@ -276,7 +280,7 @@ impl Core {
     /// Begins to close: nothing new, flush within linger, then end. Ends by itself in the
     /// background.
     pub(crate) fn begin_close(self: &Arc<Self>) {
-        let (endpoints, peers, runtime) = {
+        let (endpoints, peers) = {
             let mut state = self.state.lock();
             if std::mem::replace(&mut state.closing, true) {
                 return;
@@ -287,15 +291,13 @@ impl Core {
                 .values()
                 .map(|peer| peer.newcomer.clone())
                 .collect();
-            (endpoints, peers, state.runtime.clone())
+            (endpoints, peers)
         };
         let orphans = self.pattern.close() as u64;
         self.unsent.fetch_add(orphans, Ordering::Relaxed);
         endpoints.iter().for_each(|attached| attached.retire(self));
         peers.iter().for_each(|peer| self.say_goodbye(peer));
-        let here = runtime::Handle::try_current().ok();
-        let runtimes = runtime.into_iter().chain(here).collect();
-        Closing::start(Arc::clone(self), endpoints, runtimes);
+        Closing::start(Arc::clone(self), endpoints, self.runtimes());
     }
 
     /// Waits until every task has sent what it had; after linger, ends those that have not.
@@ -381,17 +383,6 @@ impl Core {
         self.state.lock().closing
     }
 
-    pub(super) fn first_runtime(&self) -> Option<runtime::Handle> {
-        self.state.lock().runtime.clone()
-    }
-
-    fn remember(&self, runtime: &runtime::Handle) {
-        self.state
-            .lock()
-            .runtime
-            .get_or_insert_with(|| runtime.clone());
-    }
-
     /// Notes an endpoint; none, and the endpoint is taken down again, when the socket has been
     /// closed meanwhile.
     fn attach(&self, attached: Attached) -> Option<Arc<Attached>> {
@@ -405,18 +396,5 @@ impl Core {
         let attached = Arc::new(attached);
         state.endpoints.push(Arc::clone(&attached));
         Some(attached)
-    }
-
-    /// Starts a task that counts as one of this socket's: here, since a socket may outlive the
-    /// runtime in which it was first used.
-    pub(super) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
-        let running = self.tasks.begin();
-        let here = runtime::Handle::try_current().ok();
-        if let Some(runtime) = here.or_else(|| self.first_runtime()) {
-            runtime.spawn(self.span.around(async move {
-                task.await;
-                drop(running);
-            }));
-        }
     }
 }

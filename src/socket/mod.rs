@@ -12,6 +12,8 @@ pub(crate) mod core;
 pub(crate) mod dealer;
 pub(crate) mod events;
 mod handle;
+mod home;
+mod io_threads;
 mod late_halt;
 mod lifecycle;
 pub(crate) mod live;

@@ -1,7 +1,7 @@
 //! Byte streams from the operating system: how to listen for them, make them, read and write them. What the
 //! bytes mean is not known here.
 //!
-//! A listener or a stream belongs to the runtime in which it was made.
+//! A listener or a stream belongs to the runtime in which it was made; a stream can be moved.
 
 use std::io::{self, IoSlice};
 use std::net::SocketAddr;
@@ -150,6 +150,15 @@ impl Stream {
             Self::Tcp(stream) => stream.local_addr().ok().map(tcp::plain),
             #[cfg(all(unix, feature = "ipc"))]
             Self::Ipc(_) => None,
+        }
+    }
+
+    /// The same stream in the runtime that runs here, wherever it was made.
+    pub(crate) fn move_here(self) -> io::Result<Self> {
+        match self {
+            Self::Tcp(stream) => TcpStream::from_std(stream.into_std()?).map(Self::Tcp),
+            #[cfg(all(unix, feature = "ipc"))]
+            Self::Ipc(stream) => UnixStream::from_std(stream.into_std()?).map(Self::Ipc),
         }
     }
 

@@ -24,6 +24,7 @@ mod exchange;
 mod giving_up;
 mod handles;
 mod heartbeats;
+mod io_threads;
 mod listeners;
 mod live;
 mod names;

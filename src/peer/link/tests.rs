@@ -25,6 +25,10 @@ impl Hub for Closing {
         Arc::default()
     }
 
+    fn io_threads(&self) -> usize {
+        0
+    }
+
     fn next_peer_id(&self) -> PeerId {
         PeerId(0)
     }
