@@ -150,7 +150,7 @@
 //! is on the way can read and change what passes, unless the socket's [`Security`] says otherwise.
 //!
 //! **Security.** By [`security`](SocketBuilder::security) a socket chooses how it knows its peers: by name and password
-//! ([`Security::PlainServer`]), or by keys, with encryption ([`Security::CurveServer`]). An [`Authenticator`] decides who
+//! ([`Security::PlainServer`]), or by keys, with encryption (`Security::CurveServer`). An [`Authenticator`] decides who
 //! is let in, and [`Peer::user`] tells who it said that a peer is. It fails closed: an authenticator
 //! that is slow, missing or broken lets nobody in.
 //!
@@ -170,7 +170,7 @@
 //! |---|---|
 //! | `ipc` | the ipc transport (on Unix) |
 //! | `inproc` | the inproc transport |
-//! | `curve` | encryption with CURVE, its keys and [`Certificate`]s; off by default, since cryptography takes some twenty crates |
+//! | `curve` | encryption with CURVE, its keys and `Certificate`s; off by default, since cryptography takes some twenty crates |
 //! | `tracing` | [events](Event) also go to [`tracing`](https://docs.rs/tracing), see below |
 //!
 //! With `tracing`, every [`Event`] is also a line under the target `wirelark`, at the level DEBUG, or

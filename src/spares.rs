@@ -3,9 +3,7 @@
 //! A message is allocated on one thread and freed on another: threads wait for each other's allocator,
 //! and the pages of a large one are given back to the system only to be asked for again. So what
 //! carries bodies and batches comes back here, from wherever it is dropped, and whoever needs a
-//! buffer looks here first. What is kept is bounded for the whole process, so no connection holds any of
-//! it, and none is larger than it has once been with good reason: a peer gains nothing by announcing
-//! much.
+//! buffer looks here first. What is kept is bounded for the whole process.
 
 use std::collections::VecDeque;
 use std::sync::{Mutex, PoisonError};

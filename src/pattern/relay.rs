@@ -122,7 +122,8 @@ impl<'a> Relay<'a> {
             *relayed += turn.relayed();
             if let (Some(capture), Passed::On(_)) = (&*capture, passed) {
                 let messages = turn.gone().messages;
-                let mut copies = Turn::new(batch, name, entrance.interest, messages);
+                let copies = Turn::new(batch, name, entrance.interest, messages);
+                let mut copies = copies.without_another();
                 capture.pass_now(&mut copies, due);
                 let captured = copies.relayed().taken.messages;
                 relayed.uncaptured += turn.relayed().taken.messages.saturating_sub(captured);

@@ -364,17 +364,22 @@ impl State {
         self.collect(line, due);
         while turn.has_next() {
             let is_alone = self.round.len() == 1;
+            let mut passed = false;
             let served = self.serve(|feed| {
                 let room = feed.room(due)?;
                 let most = if is_alone { room.messages } else { 1 };
                 if let Some(run) = turn.next_run(most, room.bytes) {
                     feed.relay(&run, due);
                     turn.moved(&run);
+                    passed = true;
                 }
                 Ok(())
             });
             if served.is_none() {
                 return true;
+            }
+            if !passed {
+                return false;
             }
         }
         false

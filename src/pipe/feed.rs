@@ -7,6 +7,7 @@
 //!
 //! Lock order: the pattern's lock, then the pipe's. A consumer asks with the pipe unlocked.
 
+use super::state::buffer_like;
 use super::sync::Arc;
 use super::wake::{Due, Listener, Token};
 use super::{Load, Pipe, PushError};
@@ -21,6 +22,9 @@ pub(crate) struct Feed {
     staged: Batch,
     /// What the pipe still has room for, less what is staged.
     credit: Load,
+    /// How long the batch was that was handed over last. The next one gets its buffer with its first
+    /// message: none is held between two bursts.
+    last: usize,
 }
 
 impl Feed {
@@ -31,6 +35,7 @@ impl Feed {
             pipe,
             staged: Batch::default(),
             credit: Load::default(),
+            last: 0,
         }
     }
 
@@ -49,7 +54,7 @@ impl Feed {
         due: &mut Due,
     ) -> Result<(), PushError> {
         if self.credit.is_no_room() {
-            self.credit = self.pipe.accept(&mut self.staged, due)?;
+            self.credit = self.accept(due)?;
         }
         // Before the pipe may say anew what it has room for.
         self.credit.messages -= 1;
@@ -61,7 +66,7 @@ impl Feed {
     /// [`push`](Self::push).
     pub(crate) fn room(&mut self, due: &mut Due) -> Result<Load, PushError> {
         if self.credit.is_no_room() {
-            self.credit = self.pipe.accept(&mut self.staged, due)?;
+            self.credit = self.accept(due)?;
         }
         let left = super::BATCH_BYTES.saturating_sub(self.staged.bytes());
         Ok(Load {
@@ -74,6 +79,9 @@ impl Feed {
     pub(crate) fn relay(&mut self, encoded: &Encoded<'_>, due: &mut Due) {
         self.credit.messages = self.credit.messages.saturating_sub(encoded.messages());
         let share_above = self.pipe.share_above();
+        if self.last > 0 {
+            self.begin();
+        }
         let added = self.staged.append_encoded(encoded, share_above);
         self.has_staged(added, due);
     }
@@ -92,14 +100,34 @@ impl Feed {
 
     /// Has the pipe keep a place free.
     pub(crate) fn reserve(&mut self, due: &mut Due) -> Result<(), PushError> {
-        self.credit = self.pipe.accept(&mut self.staged, due)?;
+        self.credit = self.accept(due)?;
         self.pipe.reserve();
         self.credit.messages -= 1;
         Ok(())
     }
 
+    fn accept(&mut self, due: &mut Due) -> Result<Load, PushError> {
+        let staged = self.staged.bytes();
+        let accepted = self.pipe.accept(&mut self.staged, due);
+        if self.staged.is_empty() && staged > 0 {
+            self.last = staged;
+        }
+        accepted
+    }
+
+    /// Gets a buffer for a batch that is likely as long as the last one.
+    #[cold]
+    fn begin(&mut self) {
+        if let Some(buffer) = buffer_like(std::mem::take(&mut self.last)) {
+            self.staged = Batch::in_buffer(buffer);
+        }
+    }
+
     #[inline]
     fn stage(&mut self, envelope: &[u8], message: &mut Message, due: &mut Due) {
+        if self.last > 0 {
+            self.begin();
+        }
         let added = self
             .staged
             .push_all_of(envelope, message, self.pipe.share_above());
@@ -122,7 +150,7 @@ impl Feed {
         }
         // A pipe that is full takes it all the same, since there was room when it was staged. One
         // that is closed leaves it here, for `into_staged`.
-        match self.pipe.accept(&mut self.staged, due) {
+        match self.accept(due) {
             Ok(credit) => self.credit = credit,
             Err(_) => self.distrust(),
         }
@@ -170,5 +198,22 @@ mod tests {
             Err(PushError::Full)
         ));
         assert_eq!(pipe.load().messages, 1);
+    }
+
+    #[test]
+    fn no_buffer_is_held_between_two_bursts() {
+        let (messages, bytes) = (1000, usize::MAX);
+        let pipe = Pipe::new(Capacity { messages, bytes }, usize::MAX);
+        let mut feed = Feed::new(Arc::clone(&pipe), Arc::new(Deaf), 0);
+        let mut message = Message::from(vec![7; 1000]);
+        for _ in 0..200 {
+            feed.push(&[], &mut message, &mut Due::default()).unwrap();
+        }
+        feed.hand_over(&mut Due::default());
+        assert_eq!(pipe.load().messages, 200);
+        assert_eq!(
+            feed.into_staged().into_buffer().map(|b| b.capacity()),
+            Some(0)
+        );
     }
 }

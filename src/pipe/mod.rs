@@ -245,7 +245,9 @@ impl Pipe {
     }
 
     /// Offers the buffer of a batch that has been used up for the next one.
-    pub(crate) fn recycle(&self, batch: Batch) {
+    pub(crate) fn recycle(&self, mut batch: Batch) {
+        // Unlocked: a body may be the user's own, and do anything when it is dropped.
+        batch.release_large();
         self.state.lock().recycle(batch);
     }
 

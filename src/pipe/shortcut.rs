@@ -29,23 +29,25 @@ impl Pipe {
     #[cold]
     pub(super) fn deliver(&self) {
         let mut state = self.state.lock();
-        let transmit = match (state.shortcut.clone(), state.queue.pop_front()) {
-            (Some(shortcut), Some(batch)) => {
-                let wake = state.release(Load::of(&batch));
-                drop(state);
-                perform(wake);
-                let transmit = shortcut.deliver(batch);
-                state = self.state.lock();
-                transmit
-            }
-            _ => Transmit::default(),
-        };
-        state.delivering = false;
-        if transmit.is_done() {
-            state.recycle(transmit.into_batch());
-        } else {
-            state.begun = Some(transmit);
+        let mut written = Batch::default();
+        if let (Some(shortcut), Some(batch)) = (state.shortcut.clone(), state.queue.pop_front()) {
+            let wake = state.release(Load::of(&batch));
+            drop(state);
+            perform(wake);
+            let transmit = shortcut.deliver(batch);
+            let begun = if transmit.is_done() {
+                written = transmit.into_batch();
+                // Unlocked: a body may be the user's own, and do anything when it is dropped.
+                written.release_large();
+                None
+            } else {
+                Some(transmit)
+            };
+            state = self.state.lock();
+            state.begun = begun;
         }
+        state.delivering = false;
+        state.recycle(written);
         let more = state.begun.is_some() || !state.queue.is_empty() || state.closed.is_some();
         let told = if more || state.claimed {
             state.consumer.changed(Signal::Readable)

@@ -28,6 +28,19 @@ const BATCH_ROOM: usize = BATCH_BYTES + SCRAP;
 /// Encoded bytes that are sooner copied than written by themselves.
 const SCRAP: usize = 8 * 1024;
 
+/// A buffer for a batch that is likely as long as the one before, unless that was short.
+pub(super) fn buffer_like(before: usize) -> Option<Vec<u8>> {
+    if before < SCRAP {
+        return None;
+    }
+    let size = if before < BATCH_BYTES / 2 {
+        before.next_power_of_two()
+    } else {
+        BATCH_ROOM
+    };
+    Some(spares::take(size).unwrap_or_else(|| Vec::with_capacity(size)))
+}
+
 #[derive(Debug)]
 pub(super) struct State {
     pub(super) queue: VecDeque<Batch>,
@@ -128,9 +141,10 @@ impl State {
         self.conflate();
     }
 
-    /// Moves `staged` into the queue, and leaves an empty batch with a used buffer in its place.
+    /// Moves `staged` into the queue, and leaves an empty batch in its place, with a small buffer if there
+    /// is one.
     pub(super) fn enqueue(&mut self, staged: &mut Batch) {
-        let buffer = self.buffer(staged.bytes());
+        let buffer = self.spare.take().unwrap_or_default();
         let batch = std::mem::replace(staged, Batch::in_buffer(buffer));
         self.count(Load::of(&batch));
         self.queue.push_back(batch);
@@ -139,15 +153,10 @@ impl State {
 
     /// A buffer for the next batch, which is likely as long as the one before.
     pub(super) fn buffer(&mut self, before: usize) -> Vec<u8> {
-        if before < SCRAP {
-            return self.spare.take().unwrap_or_default();
+        match buffer_like(before) {
+            Some(buffer) => buffer,
+            None => self.spare.take().unwrap_or_default(),
         }
-        let size = if before < BATCH_BYTES / 2 {
-            before.next_power_of_two()
-        } else {
-            BATCH_ROOM
-        };
-        spares::take(size).unwrap_or_else(|| Vec::with_capacity(size))
     }
 
     /// Keeps the buffer of a batch that has been used up.

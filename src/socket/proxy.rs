@@ -1,7 +1,7 @@
 //! [`proxy`]: moves messages between two sockets, both ways.
 //!
-//! Each direction is a loop of its own: it has a place at the target before it takes a message from the
-//! source, so that what cannot go on stays where it is counted against the high-water marks, and a
+//! Each direction is a loop of its own: the target has a message before it is taken from the source, or
+//! a place for it where it has to be decoded, so that what cannot go on stays where it is counted against the high-water marks, and a
 //! side that stalls holds up nobody but those who send to it.
 
 mod control;

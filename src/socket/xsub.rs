@@ -105,7 +105,7 @@ impl XSubSocket {
         Ok(())
     }
 
-    /// The socket as a [`Sink`](futures::Sink).
+    /// The socket as a [`Sink`].
     pub fn sink(&self) -> XSubSink {
         XSubSink(self.clone())
     }

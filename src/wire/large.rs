@@ -1,8 +1,8 @@
 //! [`LargeFrame`]: a frame that does not fit the read buffer, read into a buffer of its own.
 //!
 //! The buffer grows with what has arrived, never with what was declared: it doubles, starting
-//! between 64 and 128 KiB, so a peer that declares 256 MiB and sends ten bytes gets 128 KiB at most. Only a
-//! buffer that [is there already](crate::spares) may be as long as the frame from the first.
+//! between 64 and 128 KiB, so a peer that declares 256 MiB and sends ten bytes gets 128 KiB at most. Once
+//! a quarter has arrived, a buffer for all of it is taken from the [spares], if there is one.
 
 use bytes::{BufMut, Bytes};
 
@@ -28,7 +28,7 @@ impl LargeFrame {
         Self {
             header,
             length,
-            body: spares::take(length).unwrap_or_else(|| Vec::with_capacity(start(length))),
+            body: spares::take(start(length)).unwrap_or_else(|| Vec::with_capacity(start(length))),
             skip: 0,
             pending: Pending::default(),
         }
@@ -52,12 +52,28 @@ impl LargeFrame {
     pub(super) fn read_target(&mut self) -> ReadTarget<'_> {
         let used = self.body.len();
         if self.body.capacity() <= used {
-            self.body.reserve_exact(used.min(self.missing()));
+            self.grow(used);
         }
         let spare = self.body.capacity().saturating_sub(used);
         let limit = spare.min(self.missing());
         self.pending.ask(used, limit);
         (&mut self.body).limit(limit)
+    }
+
+    /// Makes room for at most three times what there is.
+    fn grow(&mut self, used: usize) {
+        let whole = if used >= self.length / 4 {
+            spares::take(self.length)
+        } else {
+            None
+        };
+        match whole {
+            Some(mut whole) => {
+                whole.extend_from_slice(&self.body);
+                spares::give(std::mem::replace(&mut self.body, whole));
+            }
+            None => self.body.reserve_exact(used.min(self.missing())),
+        }
     }
 
     /// Whether anything was read since the last [`read_target`](Self::read_target).

@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use bytes::Bytes;
 use futures::FutureExt;
+use tokio::sync::mpsc;
 use wirelark::{Message, PullSocket, PushSocket, TrySendError};
 
 use crate::kit::{assert_matches, soon, until};
@@ -18,6 +20,7 @@ on_every_transport!(
     immediate_queues_for_connected_peers_only,
     immediate_ends_with_the_connection,
     what_a_leaving_worker_gets_is_whole,
+    a_body_may_use_its_socket_when_it_is_dropped,
 );
 
 async fn work_is_dealt_evenly(transport: Transport) {
@@ -248,4 +251,47 @@ async fn what_a_leaving_worker_gets_is_whole(transport: Transport) {
         }
     }
     sender.abort();
+}
+
+/// A body that the user keeps elsewhere.
+struct Lent {
+    bytes: Vec<u8>,
+    socket: PushSocket,
+    dropped: mpsc::Sender<u64>,
+}
+
+impl AsRef<[u8]> for Lent {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+impl Drop for Lent {
+    fn drop(&mut self) {
+        // Takes every lock that the socket has.
+        let sent = self.socket.stats().sent.messages;
+        drop(self.socket.try_send("from a drop"));
+        self.dropped.try_send(sent).ok();
+    }
+}
+
+async fn a_body_may_use_its_socket_when_it_is_dropped(transport: Transport) {
+    let pull = PullSocket::new();
+    let endpoint = pull.bind(transport.anywhere()).await.unwrap();
+    let push = PushSocket::new();
+    push.connect(endpoint).unwrap();
+    let (dropped, mut drops) = mpsc::channel(3);
+    for size in [3_000, 10_000, 100_000] {
+        let lent = Lent {
+            bytes: vec![7; size],
+            socket: push.clone(),
+            dropped: dropped.clone(),
+        };
+        soon(push.send(Bytes::from_owner(lent))).await.unwrap();
+        let message = soon(pull.recv()).await.unwrap();
+        assert_eq!(message.byte_len(), size);
+        drop(message);
+        soon(drops.recv()).await.unwrap();
+        assert_eq!(soon(pull.recv()).await.unwrap(), "from a drop");
+    }
 }

@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 use proptest::test_runner::TestCaseError;
 use tokio::runtime::Builder;
-use wirelark::{AnySocket, Context, Identity, Message, Proxy, SocketType};
+use wirelark::{AnySocket, Context, Identity, Message, Proxy, PubSocket, SocketType, SubSocket};
 
 use crate::kit::{soon, until};
 
@@ -183,4 +183,42 @@ proptest! {
         let messages = stream.into_iter().map(Message::from).collect();
         runtime.block_on(setting.pass(messages))?;
     }
+}
+
+/// A turn of many copies is not cut short: there is no other one for them.
+#[tokio::test]
+async fn every_subscriber_of_a_capture_gets_everything() {
+    let context = Context::new();
+    let build = |socket_type| AnySocket::builder(socket_type).context(&context).build();
+    let [sender, front, back, receiver] = [PUSH, PULL, PUSH, PULL].map(|t| build(t).unwrap());
+    front.bind("inproc://front").await.unwrap();
+    back.bind("inproc://back").await.unwrap();
+    sender.connect("inproc://front").unwrap();
+    receiver.connect("inproc://back").unwrap();
+    let capture = PubSocket::builder().context(&context).build();
+    capture.bind("inproc://capture").await.unwrap();
+    let witness = || SubSocket::builder().context(&context).subscribe("").build();
+    let witnesses: Vec<SubSocket> = (0..16).map(|_| witness()).collect();
+    for witness in &witnesses {
+        witness.connect("inproc://capture").unwrap();
+    }
+    soon(capture.wait_for_subscribers("", 16)).await.unwrap();
+    // All of it is there when the proxy begins, so that it moves whole runs.
+    for number in 0..500 {
+        soon(sender.send(number.to_string())).await.unwrap();
+    }
+
+    let capture = AnySocket::from(capture);
+    let mut proxy = Proxy::new(&front, &back).capture(&capture);
+    let control = proxy.control();
+    let running = tokio::spawn(async move { proxy.run().await });
+    for number in 0..500 {
+        let number = number.to_string();
+        assert_eq!(soon(receiver.recv()).await.unwrap(), number.as_str());
+        for witness in &witnesses {
+            assert_eq!(soon(witness.recv()).await.unwrap(), number.as_str());
+        }
+    }
+    assert_eq!(control.stats().uncaptured, 0);
+    running.abort();
 }

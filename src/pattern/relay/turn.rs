@@ -18,6 +18,8 @@ pub(crate) struct Turn<'a> {
     gone: Extent,
     relayed: Relayed,
     gives_way: bool,
+    /// Whether there is no other turn for what is left.
+    is_last: bool,
 }
 
 impl<'a> Turn<'a> {
@@ -35,7 +37,14 @@ impl<'a> Turn<'a> {
             gone: Extent::default(),
             relayed: Relayed::default(),
             gives_way: false,
+            is_last: false,
         }
+    }
+
+    /// A turn of copies: what it leaves is never offered again.
+    pub(super) const fn without_another(mut self) -> Self {
+        self.is_last = true;
+        self
     }
 
     /// Whether there is one more message. Passes over those that are not wanted.
@@ -84,10 +93,13 @@ impl<'a> Turn<'a> {
         self.moved(run);
     }
 
-    /// Nothing more goes now: others are to have their turn first, those who read as well.
+    /// Nothing more goes now, if there is another turn for it: others are to have theirs first, those who
+    /// read as well.
     pub(crate) const fn give_way(&mut self) {
-        self.gives_way = true;
-        self.left = 0;
+        if !self.is_last {
+            self.gives_way = true;
+            self.left = 0;
+        }
     }
 
     pub(super) const fn gives_way(&self) -> bool {
