@@ -13,6 +13,7 @@ use std::time::Duration;
 use tokio::sync::{oneshot, watch};
 
 use super::session::{self, Place};
+use super::turnstile::Turnstile;
 use super::{Hub, Stop};
 use crate::endpoint::PeerAddress;
 use crate::event::{DisconnectReason, Event};
@@ -40,7 +41,7 @@ pub(crate) async fn run(
     stop: watch::Receiver<Stop>,
     spawn: Arc<Spawn>,
 ) {
-    let unfinished = Arc::new(Unfinished::default());
+    let unfinished = Arc::new(Unfinished::new());
     let mut spare = Spare::new();
     let mut wait = ACCEPT_WAIT;
     let mut stopped = stop.clone();
@@ -123,6 +124,7 @@ fn start(
             address: address.clone(),
             local_address,
             standing: None,
+            turnstile: Some(Arc::clone(&unfinished.turnstile)),
         };
         // Set and read by this task alone.
         let is_through = AtomicBool::new(false);
@@ -147,9 +149,11 @@ fn start(
 }
 
 /// The handshakes under way, the oldest first, each with the means to end it.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Unfinished {
     state: Mutex<State>,
+    /// Where they wait for their turn to compute.
+    turnstile: Arc<Turnstile>,
 }
 
 #[derive(Debug, Default)]
@@ -159,6 +163,13 @@ struct State {
 }
 
 impl Unfinished {
+    fn new() -> Self {
+        Self {
+            state: Mutex::new(State::default()),
+            turnstile: Arc::new(Turnstile::new()),
+        }
+    }
+
     /// Counts one more; the oldest is told to go when there are too many.
     fn add(&self) -> (u64, oneshot::Receiver<DisconnectReason>) {
         let (sender, receiver) = oneshot::channel();

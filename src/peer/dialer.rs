@@ -75,6 +75,7 @@ pub(crate) async fn run(
                     address: address.clone(),
                     local_address,
                     standing: standing.clone(),
+                    turnstile: None,
                 };
                 hub.tell(Event::Connected {
                     endpoint: endpoint.clone(),

@@ -13,6 +13,7 @@ mod direct;
 pub(crate) mod link;
 pub(crate) mod session;
 mod traffic;
+pub(crate) mod turnstile;
 
 pub(crate) use direct::Pulse;
 

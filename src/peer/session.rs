@@ -12,6 +12,7 @@ use tokio::sync::watch;
 
 use super::auth;
 use super::traffic::Traffic;
+use super::turnstile::Turnstile;
 use super::{Admitted, Hub, Newcomer, Pipes, Standing, Stop, outbound_pipe};
 use crate::endpoint::{Endpoint, PeerAddress};
 use crate::event::{DisconnectReason, Event};
@@ -46,6 +47,9 @@ pub(crate) struct Place {
     pub(crate) address: PeerAddress,
     pub(crate) local_address: Option<SocketAddr>,
     pub(crate) standing: Option<Standing>,
+    /// Where a step of the handshake that takes long waits for its turn; none where nobody else decides
+    /// how many there are.
+    pub(crate) turnstile: Option<Arc<Turnstile>>,
 }
 
 /// Drives a connection until it ends. `judged` is called when its peer has said who it is, just before the
@@ -256,15 +260,16 @@ async fn handshake(
 ) -> Result<(PeerInfo, Authorised), DisconnectReason> {
     let limit = hub.options().handshake_timeout;
     let work = async {
-        let (peer, credentials) = match negotiate(read, write, connection).await {
-            Err(DisconnectReason::Fault(fault)) => {
-                // Our own verdict: tell the peer why before we close, if it will listen.
-                connection.refuse(&fault);
-                let _ = flush(write, connection).await;
-                return Err(DisconnectReason::Fault(fault));
-            }
-            other => other?,
-        };
+        let (peer, credentials) =
+            match negotiate(read, write, connection, place.turnstile.as_deref()).await {
+                Err(DisconnectReason::Fault(fault)) => {
+                    // Our own verdict: tell the peer why before we close, if it will listen.
+                    connection.refuse(&fault);
+                    let _ = flush(write, connection).await;
+                    return Err(DisconnectReason::Fault(fault));
+                }
+                other => other?,
+            };
         match auth::judge(&**hub, place, &peer, credentials).await {
             Ok(authorised) => Ok((peer, authorised)),
             Err(denial) => {
@@ -286,6 +291,7 @@ async fn negotiate(
     read: &mut ReadHalf,
     write: &WriteHalf,
     connection: &mut Connection,
+    turnstile: Option<&Turnstile>,
 ) -> Result<(PeerInfo, Credentials), DisconnectReason> {
     let no_room = Room {
         messages: 0,
@@ -293,7 +299,15 @@ async fn negotiate(
     };
     loop {
         flush(write, connection).await?;
-        match connection.receive(no_room, Instant::now()) {
+        let turn = match turnstile {
+            Some(turnstile) if connection.is_laborious() => turnstile.enter().await,
+            _ => None,
+        };
+        let received = connection.receive(no_room, Instant::now());
+        if let Some(turn) = turn {
+            turn.end().await;
+        }
+        match received {
             Ok(Some(Incoming::Introduced(peer, credentials))) => {
                 flush(write, connection).await?;
                 return Ok((peer, credentials));

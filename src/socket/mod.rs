@@ -31,6 +31,8 @@ pub(crate) mod send;
 mod standing;
 pub(crate) mod stats;
 mod tending;
+#[cfg(all(test, feature = "curve"))]
+mod tests;
 #[cfg(feature = "inproc")]
 mod turned_away;
 pub(crate) mod xpub;

@@ -37,6 +37,7 @@ use crate::fault::{Incompatible, PeerFault, ProtocolError};
 use crate::security::credentials::Credentials;
 use crate::security::denial::Denial;
 
+mod effort;
 mod terms;
 
 pub(crate) use super::decoder::Room;

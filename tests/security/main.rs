@@ -14,6 +14,7 @@ mod dropping;
 #[allow(unused_imports, unused_macros, reason = "others use the rest")]
 mod kit;
 
+mod flood;
 mod living;
 mod secrets;
 mod verdicts;

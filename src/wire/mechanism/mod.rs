@@ -93,6 +93,15 @@ impl Mechanism {
         matches!(self, Self::Null)
     }
 
+    /// Whether its steps take long to compute.
+    pub(super) const fn is_laborious(&self) -> bool {
+        match self {
+            Self::Null | Self::PlainClient { .. } | Self::PlainServer => false,
+            #[cfg(feature = "curve")]
+            Self::CurveClient { .. } | Self::CurveServer { .. } => true,
+        }
+    }
+
     /// Starts the handshake once both greetings match; `out` takes what we send first.
     pub(super) fn begin(
         &self,
@@ -204,6 +213,22 @@ impl Answer {
 }
 
 impl Handshake {
+    /// Whether the next step takes long to compute.
+    pub(super) const fn is_laborious(&self) -> bool {
+        match self {
+            Self::Null(_)
+            | Self::PlainWelcome(_)
+            | Self::PlainReady(_)
+            | Self::PlainHello(_)
+            | Self::PlainInitiate(_) => false,
+            #[cfg(feature = "curve")]
+            Self::CurveWelcome(_) | Self::CurveHello(_) | Self::CurveInitiate(_) => true,
+            // The keys of the connection are known by then.
+            #[cfg(feature = "curve")]
+            Self::CurveReady(_) => false,
+        }
+    }
+
     /// Takes the body of the peer's next command; `out` takes our answer.
     pub(super) fn step(self, body: &[u8], out: &mut Vec<u8>) -> Result<Progress, PeerFault> {
         let introduced = match self {

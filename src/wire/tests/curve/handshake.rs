@@ -266,3 +266,38 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn only_a_whole_command_that_takes_computing_is_laborious() {
+    let mut scene = Scene::new();
+    scene.pass(4);
+    let commands: Vec<_> = scene
+        .frames
+        .iter()
+        .map(|(_, frame)| frame.clone())
+        .collect();
+    let mut scene = Scene::new();
+    for (number, command) in commands.iter().enumerate() {
+        let receiver = match number % 2 {
+            0 => &mut scene.server.connection,
+            _ => &mut scene.client.connection,
+        };
+        for byte in command {
+            assert!(
+                !receiver.is_laborious(),
+                "in the middle of command {number}"
+            );
+            receiver.read_target().put_u8(*byte);
+        }
+        // READY is opened with a key that is known.
+        assert_eq!(receiver.is_laborious(), number < 3, "command {number}");
+        let from = if number % 2 == 0 {
+            Side::Client
+        } else {
+            Side::Server
+        };
+        scene = Scene::new();
+        scene.pass(number + 1);
+        assert_eq!(scene.frames[number].0, from);
+    }
+}
