@@ -23,25 +23,22 @@ use super::command::{self, Command, printable};
 use super::decoder::{Decoded, Decoder};
 use super::greeting;
 use super::heartbeat::Heartbeat;
-#[cfg(feature = "curve")]
-use super::mechanism::curve::message::Sealing;
-use super::mechanism::{Answer, Handshake, Progress};
-use super::metadata::{self, Metadata};
 use super::read_buffer::ReadTarget;
 use super::rules::Rules;
 #[cfg(feature = "curve")]
 use super::seal::Seal;
 use super::subscription::Subscription;
 use super::transmit::Transmit;
-use crate::fault::{Incompatible, PeerFault, ProtocolError};
-use crate::security::credentials::Credentials;
+use crate::fault::{PeerFault, ProtocolError};
 use crate::security::denial::Denial;
 
 mod effort;
+mod phase;
 mod terms;
 
 pub(crate) use super::decoder::Room;
 pub(crate) use super::rules::Limits;
+use phase::Phase;
 pub(crate) use terms::{Admission, Incoming, Local, Origin, PeerInfo};
 
 /// PONGs that wait to be written. The peer has sixteen answers on the way then, and anything that
@@ -65,31 +62,6 @@ pub(crate) struct Connection {
     /// Where the mechanism encrypts, between the network and `decoder`.
     #[cfg(feature = "curve")]
     seal: Option<Box<Seal>>,
-}
-
-#[derive(Debug)]
-enum Phase {
-    Greeting,
-    Handshake {
-        mechanism: Handshake,
-        version: (u8, u8),
-        /// Bytes of the handshake that the peer has spent.
-        spent: usize,
-    },
-    Introduced {
-        answer: Answer,
-        #[cfg(feature = "curve")]
-        sealing: Option<Sealing>,
-        version: (u8, u8),
-    },
-    Traffic {
-        version: (u8, u8),
-    },
-    /// A verdict has been passed; nothing more is read.
-    Closed {
-        /// It fell in the handshake, where an ERROR may tell the peer why.
-        explain: bool,
-    },
 }
 
 impl Connection {
@@ -247,10 +219,7 @@ impl Connection {
     /// Tells the peer why it is turned away, if the protocol allows that: after the greetings,
     /// before the end of the handshake, and when the verdict is ours and final.
     pub(crate) fn refuse(&mut self, fault: &PeerFault) {
-        let allowed = matches!(
-            self.phase,
-            Phase::Handshake { .. } | Phase::Introduced { .. } | Phase::Closed { explain: true }
-        );
+        let allowed = self.phase.may_explain();
         // An ERROR is not answered with an ERROR, and it forbids the peer to try again, which a
         // peer that was only slow may.
         let ours = matches!(fault, PeerFault::Protocol(_) | PeerFault::Incompatible(_));
@@ -349,101 +318,8 @@ impl Connection {
     }
 
     fn close(&mut self) {
-        let explain = matches!(
-            self.phase,
-            Phase::Handshake { .. } | Phase::Introduced { .. } | Phase::Closed { explain: true }
-        );
+        let explain = self.phase.may_explain();
         self.phase = Phase::Closed { explain };
-    }
-
-    /// One step of greeting or handshake at a time, until one of them needs more bytes.
-    fn shake_hands(&mut self) -> Result<Option<Incoming>, PeerFault> {
-        loop {
-            match &mut self.phase {
-                Phase::Greeting => {
-                    let mechanism = &self.local.mechanism;
-                    let (unread, name) = (self.decoder.unread(), mechanism.name());
-                    let Some(greeting) = greeting::parse(unread, name)? else {
-                        return Ok(None);
-                    };
-                    if greeting.as_server && mechanism.is_server() {
-                        return Err(Incompatible::TwoServers { mechanism: name }.into());
-                    }
-                    self.decoder.consume(greeting::LENGTH);
-                    let Local {
-                        origin,
-                        socket_type,
-                        identity,
-                        properties,
-                        ..
-                    } = &self.local;
-                    let metadata = metadata::encode(*socket_type, identity, properties);
-                    let out = &mut self.outgoing;
-                    self.phase = Phase::Handshake {
-                        mechanism: mechanism.begin(*origin, *socket_type, &metadata, out)?,
-                        version: greeting.version,
-                        spent: greeting::LENGTH,
-                    };
-                }
-                Phase::Handshake { spent, .. } => {
-                    let Some(body) = self.decoder.handshake_frame(*spent)? else {
-                        return Ok(None);
-                    };
-                    if let Some((peer, credentials)) = self.step(&body)? {
-                        return Ok(Some(Incoming::Introduced(peer, credentials)));
-                    }
-                }
-                Phase::Introduced { .. } | Phase::Traffic { .. } | Phase::Closed { .. } => {
-                    return Ok(None);
-                }
-            }
-        }
-    }
-
-    /// Hands a command to the mechanism.
-    fn step(&mut self, body: &[u8]) -> Result<Option<(PeerInfo, Credentials)>, PeerFault> {
-        // Should the step end in a fault, this is where it leaves the connection.
-        let phase = mem::replace(&mut self.phase, Phase::Closed { explain: true });
-        let Phase::Handshake {
-            mechanism,
-            version,
-            spent,
-        } = phase
-        else {
-            self.phase = phase;
-            return Ok(None);
-        };
-        match mechanism.step(body, &mut self.outgoing)? {
-            Progress::Continue(mechanism) => {
-                let frame = body.len().saturating_add(super::frame::HEADER_MAX);
-                self.phase = Phase::Handshake {
-                    mechanism,
-                    version,
-                    spent: spent.saturating_add(frame),
-                };
-                Ok(None)
-            }
-            Progress::Introduced(introduction) => {
-                let Metadata {
-                    socket_type,
-                    identity,
-                    properties,
-                } = introduction.metadata;
-                self.phase = Phase::Introduced {
-                    answer: introduction.answer,
-                    #[cfg(feature = "curve")]
-                    sealing: introduction.sealing,
-                    version,
-                };
-                let peer = PeerInfo {
-                    socket_type,
-                    identity,
-                    version,
-                    properties,
-                };
-                Ok(Some((peer, introduction.credentials)))
-            }
-        }
     }
 
     fn traffic(&mut self, room: Room, now: Instant) -> Result<Option<Incoming>, PeerFault> {
