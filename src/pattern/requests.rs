@@ -402,10 +402,12 @@ impl Pattern for Requests {
         }
     }
 
+    /// The turns end first: whoever is woken by the end of the other two looks there for what has happened,
+    /// and would look again and again until it finds it.
     fn close(&self) -> usize {
+        self.turns.close();
         let unsent = self.sender.close();
         self.inbox.close();
-        self.turns.close();
         unsent
     }
 }

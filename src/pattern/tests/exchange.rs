@@ -1,6 +1,10 @@
 //! REQ and REP as state machines.
 
-use std::task::{Context, Poll, Waker};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc;
+use std::task::{Context, Poll, Wake, Waker};
+use std::thread;
+use std::time::Duration;
 
 use proptest::prelude::*;
 
@@ -358,4 +362,52 @@ fn nothing_is_kept_of_askers_that_have_left() {
         assert_eq!(Arc::strong_count(&outbound), 1);
         assert_eq!(Arc::strong_count(&inbound), 1);
     }
+}
+
+/// Looks for its answer at once, in the middle of whatever has woken it.
+struct Eager {
+    law: Arc<Requests>,
+    number: Number,
+    closed: AtomicBool,
+}
+
+impl Wake for Eager {
+    fn wake(self: Arc<Self>) {
+        let (mut cx, mut tickets) = (Context::from_waker(Waker::noop()), Tickets::default());
+        let answer = self
+            .law
+            .poll_answer(&mut cx, &mut tickets, Some(self.number));
+        let closed = matches!(answer, Poll::Ready(Answer::Closed));
+        self.closed.store(closed, Ordering::Relaxed);
+    }
+}
+
+/// A request that came back waits for somebody else to be asked, and the socket ends meanwhile.
+#[test]
+fn who_is_woken_by_the_end_does_not_look_for_it_again_and_again() {
+    let (law, server, outbound) = (Requests::new(Rules::default()), PeerId(1), pipe(2));
+    law.attach_outbound(server, &outbound);
+    let (mut cx, mut tickets) = (Context::from_waker(Waker::noop()), Tickets::default());
+    let asked = law.poll_ask(&mut cx, &mut tickets, &mut Message::from("?"), false);
+    let Poll::Ready(Asked::Number(number)) = asked else {
+        panic!("{asked:?}");
+    };
+    outbound.close(CloseReason::Lost);
+    law.detach(server, departure(outbound.drain(), false));
+    let eager = Arc::new(Eager {
+        law: Arc::clone(&law),
+        number,
+        closed: AtomicBool::new(false),
+    });
+    let waker = Waker::from(Arc::clone(&eager));
+    let answer = law.poll_answer(&mut Context::from_waker(&waker), &mut tickets, Some(number));
+    assert!(answer.is_pending());
+    let (done, ended) = mpsc::channel();
+    thread::spawn(move || {
+        law.close();
+        done.send(())
+    });
+    let ended = ended.recv_timeout(Duration::from_secs(10));
+    assert_eq!(ended, Ok(()), "it looks for ever");
+    assert!(eager.closed.load(Ordering::Relaxed));
 }
