@@ -11,13 +11,15 @@
 //!
 //! Lock order: the fair queue and the names never meet; an outlet's gate, then its pipe or its line.
 
+mod names;
 mod place;
 
 pub(crate) use place::Place;
 
-use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
 use std::task::{Context, Poll};
+
+use names::{Holder, Names};
 
 use super::fair_queue::{FairQueue, Next, Passed};
 use super::outlet::Outlet;
@@ -30,7 +32,6 @@ use crate::peer_handle::Peer;
 use crate::pipe::sync::{Arc, AtomicBool, AtomicUsize, Mutex, Ordering};
 use crate::pipe::wake::{Due, Ticket};
 use crate::pipe::{Pipe, PushError};
-use crate::security::authenticator::User;
 use crate::wire::batch::Batch;
 
 /// See the [module](self).
@@ -41,29 +42,9 @@ pub(crate) struct Routes {
     handover: AtomicBool,
     /// Whether what cannot be sent is dropped.
     drop_unroutable: AtomicBool,
-    state: Mutex<State>,
+    state: Mutex<Names>,
     /// Messages that were dropped because nobody has the name.
     unroutable: AtomicUsize,
-}
-
-#[derive(Debug, Default)]
-struct State {
-    /// Whom messages can be sent to.
-    outlets: HashMap<Identity, Holder>,
-    /// What these are called.
-    names: HashMap<PeerId, Identity>,
-    /// The last number that was made up.
-    made_up: u32,
-    closed: bool,
-}
-
-/// Who has a name.
-#[derive(Debug)]
-struct Holder {
-    id: PeerId,
-    outlet: Arc<Outlet>,
-    /// Who came with the name; none if this side chose it. Then nobody else can take it.
-    owner: Option<Peer>,
 }
 
 /// What becomes of a message.
@@ -85,9 +66,9 @@ impl Routes {
             inbox: Arc::default(),
             handover: AtomicBool::new(options.handover),
             drop_unroutable: AtomicBool::new(options.drop_unroutable),
-            state: Mutex::new(State {
+            state: Mutex::new(Names {
                 made_up: seed,
-                ..State::default()
+                ..Names::default()
             }),
             unroutable: AtomicUsize::new(0),
         })
@@ -102,27 +83,45 @@ impl Routes {
     /// Gives the message to the peer of this name.
     #[inline]
     pub(crate) fn try_send(&self, to: &Identity, message: &Message) -> Sent {
-        match self.find(to.as_ref()) {
-            Ok(outlet) => match outlet.push(message) {
-                Err(PushError::Closed) => self.try_successors(outlet, to, message),
-                pushed => self.outcome(pushed),
-            },
+        match self.give(to.as_ref(), |outlet| outlet.push(message)) {
+            Ok(()) => Sent::ToPeer,
             Err(sent) => sent,
+        }
+    }
+
+    /// Has `put` give something to the peer of this name.
+    #[inline]
+    fn give<T>(
+        &self,
+        to: &[u8],
+        mut put: impl FnMut(&Outlet) -> Result<T, PushError>,
+    ) -> Result<T, Sent> {
+        let outlet = self.find(to)?;
+        match put(&outlet) {
+            Ok(given) => Ok(given),
+            Err(PushError::Full) => Err(Sent::Full),
+            Err(PushError::Closed) => self.give_to_successors(outlet, to, put),
         }
     }
 
     /// The one who was found has left: perhaps because its name was handed over meanwhile.
     #[cold]
-    fn try_successors(&self, mut former: Arc<Outlet>, to: &Identity, message: &Message) -> Sent {
+    fn give_to_successors<T>(
+        &self,
+        mut former: Arc<Outlet>,
+        to: &[u8],
+        mut put: impl FnMut(&Outlet) -> Result<T, PushError>,
+    ) -> Result<T, Sent> {
         loop {
-            let next = match self.find(to.as_ref()) {
-                Ok(next) if Arc::ptr_eq(&next, &former) => return Sent::Unroutable,
-                Ok(next) => next,
-                Err(sent) => return sent,
-            };
-            match next.push(message) {
+            let next = self.find(to)?;
+            if Arc::ptr_eq(&next, &former) {
+                // Its connection is ending: it will not be there any more in a moment.
+                return Err(Sent::Unroutable);
+            }
+            match put(&next) {
+                Ok(given) => return Ok(given),
+                Err(PushError::Full) => return Err(Sent::Full),
                 Err(PushError::Closed) => former = next,
-                pushed => return self.outcome(pushed),
             }
         }
     }
@@ -164,19 +163,22 @@ impl Routes {
             let ticket = place.stand_at(&outlet);
             match outlet.poll_push(cx, ticket, message) {
                 Poll::Pending => return Poll::Pending,
+                Poll::Ready(Some(Ok(()))) => {
+                    place.outlet = None;
+                    return Poll::Ready(Sent::ToPeer);
+                }
                 Poll::Ready(Some(Err(PushError::Closed))) => {
                     place.outlet = None;
-                    return Poll::Ready(match self.try_successors(outlet, to, message) {
-                        Sent::Full => continue,
-                        sent => sent,
-                    });
+                    let push = |next: &Outlet| next.push(message);
+                    match self.give_to_successors(outlet, to.as_ref(), push) {
+                        Ok(()) => return Poll::Ready(Sent::ToPeer),
+                        // There is a line, too.
+                        Err(Sent::Full) => {}
+                        Err(sent) => return Poll::Ready(sent),
+                    }
                 }
-                Poll::Ready(Some(pushed)) => {
-                    place.outlet = None;
-                    return Poll::Ready(self.outcome(pushed));
-                }
-                // The name has another holder by now, or none.
-                Poll::Ready(None) => {}
+                // The name has another holder by now, or none. (Who meets a full pipe waits.)
+                Poll::Ready(None | Some(Err(PushError::Full))) => {}
             }
         }
     }
@@ -189,13 +191,13 @@ impl Routes {
                 turn.dropped(&message);
                 continue;
             };
-            let sent = match self.find(name).map(|outlet| outlet.relay(&body, due)) {
-                Ok(pushed) => {
-                    // Who has just been filled is given time before anything is dropped for him.
-                    if matches!(pushed, Ok(false)) {
+            let sent = match self.give(name, |outlet| outlet.relay(&body, due)) {
+                // Who has just been filled is given time before anything is dropped for him.
+                Ok(has_room) => {
+                    if !has_room {
                         turn.give_way();
                     }
-                    self.outcome(pushed.map(drop))
+                    Sent::ToPeer
                 }
                 Err(sent) => sent,
             };
@@ -219,17 +221,6 @@ impl Routes {
             Some(holder) => Ok(Arc::clone(&holder.outlet)),
             None if state.closed => Err(Sent::Closed),
             None => Err(Sent::Unroutable),
-        }
-    }
-
-    #[inline]
-    fn outcome(&self, pushed: Result<(), PushError>) -> Sent {
-        match pushed {
-            Ok(()) => Sent::ToPeer,
-            Err(PushError::Full) => Sent::Full,
-            // Its connection is ending: it will not be there any more in a moment. Or all of them are.
-            Err(PushError::Closed) if self.state.lock().closed => Sent::Closed,
-            Err(PushError::Closed) => Sent::Unroutable,
         }
     }
 
@@ -306,65 +297,6 @@ impl Routes {
     pub(super) fn names(&self) -> (usize, usize) {
         let state = self.state.lock();
         (state.outlets.len(), state.names.len())
-    }
-}
-
-impl State {
-    /// What this peer is called, if the name is still its.
-    fn name_of(&self, id: PeerId) -> Option<&Identity> {
-        let name = self.names.get(&id)?;
-        (self.outlets.get(name)?.id == id).then_some(name)
-    }
-
-    /// A name that nobody has.
-    fn make_up(&mut self) -> Identity {
-        loop {
-            self.made_up = self.made_up.wrapping_add(1);
-            let name = Identity::made_up(self.made_up);
-            if !self.outlets.contains_key(&name) {
-                return name;
-            }
-        }
-    }
-
-    /// Who has this name. One whose connection is ending will not use it any more.
-    fn holder(&self, name: &Identity) -> Option<&Holder> {
-        let holder = self.outlets.get(name)?;
-        (holder.owner.is_none() || !holder.outlet.is_closed()).then_some(holder)
-    }
-
-    /// From now on messages to `name` go to this peer. Returns whose they were.
-    #[must_use = "somebody may stand in line there"]
-    fn give(
-        &mut self,
-        name: Identity,
-        id: PeerId,
-        pipe: &Arc<Pipe>,
-        owner: Option<Peer>,
-    ) -> Option<Holder> {
-        let outlet = Outlet::new(Arc::clone(pipe));
-        self.names.insert(id, name.clone());
-        let holder = Holder { id, outlet, owner };
-        let former = self.outlets.insert(name, holder);
-        if let Some(former) = &former {
-            self.names.remove(&former.id);
-        }
-        former
-    }
-}
-
-impl Holder {
-    /// Whether this is the same user, as far as anybody has been judged: a name is no credential.
-    fn yields_to(&self, peer: &Peer) -> bool {
-        let owner = self.owner.as_ref();
-        owner.is_some_and(|owner| owner.user().map(User::id) == peer.user().map(User::id))
-    }
-
-    /// Whoever stands in line at this one looks for another.
-    fn dismiss(this: Option<Self>) {
-        if let Some(holder) = this {
-            holder.outlet.close();
-        }
     }
 }
 

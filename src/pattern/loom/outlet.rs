@@ -3,7 +3,9 @@
 use super::*;
 use crate::identity::Identity;
 use crate::options::Options;
+use crate::pattern::relay::{Entrance, Exit, Relay, Relayed};
 use crate::pattern::routes::{Place, Routes, Sent};
+use crate::pipe::wake::Due;
 
 fn name() -> Identity {
     Identity::new("a").unwrap()
@@ -105,6 +107,46 @@ fn who_waits_for_a_name_follows_it_to_its_new_holder() {
         assert_eq!(send_to(&law), Sent::ToPeer);
         newcomer.join().unwrap();
         assert_eq!(new.load().messages, 1);
+        law.close();
+    });
+}
+
+/// Relays what is there, which names its peer; how many messages nobody could be given.
+fn relay_to(law: &Routes, queue: &FairQueue) -> usize {
+    let entrance = Entrance {
+        queue,
+        interest: None,
+        named: false,
+    };
+    let mut relay = Relay::new(entrance, Exit::Routes(law), None);
+    let (mut due, mut relayed) = (Due::default(), Relayed::default());
+    let poll = once(|cx| relay.poll(cx, 1, &mut relayed, &mut due));
+    assert!(matches!(poll, Poll::Ready(Ok(()))));
+    relayed.dropped.messages
+}
+
+#[test]
+fn what_is_relayed_follows_a_name_to_its_new_holder() {
+    model(3, || {
+        let options = Options {
+            handover: true,
+            ..Options::default()
+        };
+        let (law, old, new) = (Routes::new(&options), pipe(1), pipe(1));
+        assert!(law.welcome(FIRST, &somebody(), &old).unwrap().is_none());
+        let from = pipe(1);
+        let queue = queue_with(&from);
+        assert!(from.push(&[], &Message::from(["a", "x"])).is_ok());
+        let (other, former, next) = (Arc::clone(&law), Arc::clone(&old), Arc::clone(&new));
+        let newcomer = thread::spawn(move || {
+            let displaced = other.welcome(SECOND, &somebody(), &next).unwrap();
+            assert_eq!(displaced, Some(FIRST));
+            leave(&other, &former);
+        });
+        assert_eq!(relay_to(&law, &queue), 0);
+        newcomer.join().unwrap();
+        assert_eq!(old.load().messages + new.load().messages, 1);
+        queue.close();
         law.close();
     });
 }
