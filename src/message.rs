@@ -121,6 +121,16 @@ impl Message {
         })
     }
 
+    /// Bytes that lie outside of the value.
+    #[inline]
+    pub(crate) fn body_len(&self) -> usize {
+        match &self.repr {
+            Repr::Small(_) | Repr::Packed(_) => 0,
+            Repr::One(body) => body.len(),
+            Repr::Many(frames) => frames.iter().map(Bytes::len).sum(),
+        }
+    }
+
     /// A message of one frame that is short enough to lie inside the value.
     ///
     /// Made where it is going to stay: a value that is filled first and moved afterwards makes the

@@ -23,8 +23,12 @@ const SMALLEST: usize = 1 << FIRST;
 /// takes longer.
 const LONG: usize = 32 * 1024;
 
-/// What lies on one shelf at most, in bytes of the power of two that it is for; two buffers always may.
-const SHELF_BYTES: usize = 2 * 1024 * 1024;
+/// What lies on one shelf at most, in bytes of the power of two that it is for: what a sender of long
+/// bodies has under way before it gives way, and as much again at the other end.
+const SHELF_BYTES: usize = 4 * 1024 * 1024;
+
+/// So many buffers may lie on a shelf, however large they are.
+const PLACES: usize = 4;
 
 /// One for each power of two, up to the next.
 static STORE: [Mutex<Shelf>; SHELVES] = [const { Mutex::new(Shelf::new()) }; SHELVES];
@@ -63,7 +67,7 @@ pub(crate) fn give(mut buffer: Vec<u8>) {
     };
     buffer.clear();
     let mut shelf = shelf.lock().unwrap_or_else(PoisonError::into_inner);
-    let unwanted = keep(&mut shelf, buffer, (SHELF_BYTES / least).max(2));
+    let unwanted = keep(&mut shelf, buffer, (SHELF_BYTES / least).max(PLACES));
     // Freed with the shelf unlocked.
     drop(shelf);
     drop(unwanted);
@@ -151,7 +155,7 @@ mod tests {
         for (index, shelf) in STORE.iter().enumerate() {
             let shelf = shelf.lock().unwrap();
             let least = SMALLEST << index;
-            assert!(shelf.len() <= (SHELF_BYTES / least).max(2));
+            assert!(shelf.len() <= (SHELF_BYTES / least).max(PLACES));
             let fits = |spare: &Vec<u8>| {
                 spare.is_empty() && (least..2 * least).contains(&spare.capacity())
             };

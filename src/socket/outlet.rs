@@ -109,9 +109,10 @@ impl Future for SendOut<'_> {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Sent> {
         let this = &mut *self;
         ready!(this.outlet.pace.poll(cx));
-        this.outlet
-            .fan_out
-            .poll_send(cx, &mut this.ticket, this.to, this.message)
+        let fan_out = &this.outlet.fan_out;
+        let sent = ready!(fan_out.poll_send(cx, &mut this.ticket, this.to, this.message));
+        this.outlet.pace.carry(this.message.body_len());
+        Poll::Ready(sent)
     }
 }
 
@@ -199,6 +200,7 @@ impl<M: Into<Message>> Sink<M> for PublishSink {
 
     fn start_send(mut self: Pin<&mut Self>, message: M) -> Result<(), Closed> {
         let message = message.into();
+        self.outlet.pace.carry(message.body_len());
         let sent = self.outlet.fan_out.try_send(To::Everybody, &message);
         if sent == Sent::Full {
             self.held = Some(message);

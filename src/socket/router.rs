@@ -265,8 +265,10 @@ impl Future for SendTo<'_> {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Sent> {
         let this = &mut *self;
         ready!(this.desk.sending.poll(cx));
-        this.desk
-            .poll_send(cx, &mut this.place, this.peer, this.message)
+        let desk = this.desk;
+        let sent = ready!(desk.poll_send(cx, &mut this.place, this.peer, this.message));
+        desk.sending.carry(this.message.body_len());
+        Poll::Ready(sent)
     }
 }
 
@@ -308,6 +310,7 @@ impl<M: Into<Message>> Sink<(Identity, M)> for RouterSink {
         (peer, message): (Identity, M),
     ) -> Result<(), SendToError> {
         let message = message.into();
+        self.desk.sending.carry(message.body_len());
         match self.desk.try_send(&peer, &message) {
             Sent::Full => {
                 self.held = Some((peer, message));

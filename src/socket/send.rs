@@ -30,6 +30,11 @@ impl Outbox {
         }
     }
 
+    fn fill(&self, place: Reserved, mut message: Message) {
+        self.pace.carry(message.body_len());
+        self.robin.send_reserved(place, &mut message);
+    }
+
     pub(super) async fn reserve(&self) -> Result<SendPermit<'_>, Closed> {
         let reserve = Reserve {
             outbox: self,
@@ -134,11 +139,14 @@ impl Future for SendTo<'_> {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<bool> {
         let this = &mut *self;
         ready!(this.outbox.pace.poll(cx));
+        // Nothing is left of a message that has been sent.
+        let bytes = this.message.body_len();
         let sent = ready!(
             this.outbox
                 .robin
                 .poll_send(cx, &mut this.ticket, &[], this.message)
         );
+        this.outbox.pace.carry(bytes);
         Poll::Ready(matches!(sent, Sent::To(_)))
     }
 }
@@ -185,9 +193,7 @@ impl SendPermit<'_> {
     /// Queues a message in the reserved place. If the peer has left meanwhile, another one gets
     /// it.
     pub fn send(self, message: impl Into<Message>) {
-        self.outbox
-            .robin
-            .send_reserved(self.place, &mut message.into());
+        self.outbox.fill(self.place, message.into());
     }
 }
 
@@ -229,7 +235,7 @@ impl<M: Into<Message>> Sink<M> for MessageSink {
 
     fn start_send(mut self: Pin<&mut Self>, message: M) -> Result<(), Closed> {
         let place = self.place.take().ok_or(Closed)?;
-        self.outbox.robin.send_reserved(place, &mut message.into());
+        self.outbox.fill(place, message.into());
         Ok(())
     }
 
