@@ -38,7 +38,7 @@ fn main() {
         // SAFETY: a build script's main thread, before anything has started another one.
         unsafe { env::set_var("CXXFLAGS", flags) };
     }
-    zeromq_src::Build::new().build();
+    zeromq_src::Build::new().with_libsodium(libsodium()).build();
 
     println!(
         "cargo:rustc-env=COMPARE_WIRELARK_VERSION={}",
@@ -48,6 +48,14 @@ fn main() {
         "cargo:rustc-env=COMPARE_OPT_LEVEL={}",
         env::var("OPT_LEVEL").unwrap_or_default()
     );
+}
+
+/// Where `libsodium-sys-stable` has built it, with the feature `curve`.
+fn libsodium() -> Option<zeromq_src::LibLocation> {
+    env::var_os("CARGO_FEATURE_CURVE")?;
+    let lib = env::var_os("DEP_SODIUM_LIB")?;
+    let include = env::var_os("DEP_SODIUM_INCLUDE")?;
+    Some(zeromq_src::LibLocation::new(lib, include))
 }
 
 /// The version in the root manifest: the library itself exports no constant for it.

@@ -10,6 +10,7 @@ const FAN_OUT_SIZE: usize = 64;
 /// would measure the memory.
 const FAN_OUT: [(usize, &[usize]); 2] = [(FAN_OUT_SIZE, &[1, 8, 64, 512]), (1 << 10, &[1, 8, 64])];
 const PIPELINE_SIZES: [usize; 7] = [16, 64, 256, 1 << 10, 4 << 10, 64 << 10, 1 << 20];
+const CURVE_SIZES: [usize; 3] = [64, 1 << 10, 64 << 10];
 const ROUND_TRIP_SIZES: [usize; 3] = [1, 64, 1 << 10];
 /// Message size of the exchange cells, and of PAIR.
 const EXCHANGE_SIZE: usize = 64;
@@ -58,6 +59,8 @@ impl Condition {
 pub enum Cell {
     /// PUSH to PULL as fast as it goes.
     Pipeline { transport: Transport, size: usize },
+    /// As a pipeline over tcp, encrypted by CURVE.
+    Curve { size: usize },
     /// REQ and REP, one request at a time.
     RoundTrip {
         transport: Transport,
@@ -97,6 +100,9 @@ impl Cell {
         cells.extend(DEALERS.map(|dealers| Self::Exchange { dealers }));
         cells.extend([Transport::Tcp, Transport::Inproc].map(|transport| Self::Pair { transport }));
         cells.push(Self::Forward);
+        if cfg!(feature = "curve") {
+            cells.extend(CURVE_SIZES.map(|size| Self::Curve { size }));
+        }
         cells
     }
 
@@ -108,7 +114,7 @@ impl Cell {
             size: 64,
             condition,
         };
-        vec![
+        let mut cells = vec![
             pipeline(Transport::Tcp, 64),
             pipeline(Transport::Tcp, 1 << 20),
             pipeline(Transport::Ipc, 1 << 10),
@@ -125,7 +131,11 @@ impl Cell {
                 transport: Transport::Tcp,
             },
             Self::Forward,
-        ]
+        ];
+        if cfg!(feature = "curve") {
+            cells.push(Self::Curve { size: 64 });
+        }
+        cells
     }
 
     /// For example `push/tcp/64B`, `req/ipc/1KiB/pin`, `pub/tcp/8sub`, `router/tcp/4dealer`.
@@ -134,6 +144,7 @@ impl Cell {
             Self::Pipeline { transport, size } => {
                 format!("push/{}/{}", transport.name(), size_name(size))
             }
+            Self::Curve { size } => format!("curve/tcp/{}", size_name(size)),
             Self::RoundTrip {
                 transport,
                 size,
@@ -174,13 +185,16 @@ impl Cell {
             Self::Pipeline { transport, .. }
             | Self::RoundTrip { transport, .. }
             | Self::Pair { transport } => transport,
-            Self::FanOut { .. } | Self::Exchange { .. } | Self::Forward => Transport::Tcp,
+            Self::Curve { .. } | Self::FanOut { .. } | Self::Exchange { .. } | Self::Forward => {
+                Transport::Tcp
+            }
         }
     }
 
     pub fn size(self) -> usize {
         match self {
             Self::Pipeline { size, .. }
+            | Self::Curve { size }
             | Self::RoundTrip { size, .. }
             | Self::FanOut { size, .. } => size,
             Self::Forward => FAN_OUT_SIZE,

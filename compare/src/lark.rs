@@ -1,5 +1,6 @@
 //! The wirelark side: tokio's runtimes, and what a worker process does in each role.
 
+mod curve;
 mod ends;
 mod exchange;
 

@@ -10,6 +10,7 @@ mod contestant;
 mod crew;
 mod exchange;
 mod host;
+mod keys;
 mod lark;
 mod latency;
 mod libzmq;

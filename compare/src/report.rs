@@ -61,7 +61,7 @@ const CPU: Measure = Measure {
 
 fn measures(cell: Cell) -> &'static [Measure] {
     match cell {
-        Cell::Pipeline { .. } | Cell::Pair { .. } => &[MESSAGES],
+        Cell::Pipeline { .. } | Cell::Curve { .. } | Cell::Pair { .. } => &[MESSAGES],
         Cell::RoundTrip { .. } => &[MEDIAN, P99],
         Cell::FanOut { .. } | Cell::Forward => &[DELIVERIES],
         Cell::Exchange { .. } => &[EXCHANGES],

@@ -131,7 +131,7 @@ fn roles(cell: Cell) -> (Role, Option<Role>) {
             transport: Transport::Inproc,
             ..
         } => (Role::Pipeline, None),
-        Cell::Pipeline { .. } => (Role::Pull, Some(Role::Push)),
+        Cell::Pipeline { .. } | Cell::Curve { .. } => (Role::Pull, Some(Role::Push)),
         Cell::RoundTrip { .. } => (Role::Reply, Some(Role::Request)),
         Cell::FanOut { .. } => (Role::Publish, Some(Role::Subscribe)),
         Cell::Forward => (Role::PublishTo, Some(Role::Subscribe)),
@@ -177,6 +177,7 @@ fn first_task(
         hwm,
         peers,
         acks: None,
+        curve: matches!(cell, Cell::Curve { .. }),
         cpu,
     })
 }
@@ -188,7 +189,7 @@ fn combine(cell: Cell, binder: Measured, connector: Option<Measured>) -> Result<
     };
     let cpu = binder.cpu + connector.cpu;
     match cell {
-        Cell::Pipeline { .. } | Cell::Pair { .. } => {
+        Cell::Pipeline { .. } | Cell::Curve { .. } | Cell::Pair { .. } => {
             Ok(sample(&binder.check_sent(connector.count)?, cpu, 0))
         }
         Cell::RoundTrip { .. } | Cell::Exchange { .. } => {

@@ -88,6 +88,9 @@ pub struct Task {
     /// Where the publisher hears of its subscribers' progress.
     #[arg(long)]
     pub acks: Option<SocketAddr>,
+    /// Whether it is encrypted.
+    #[arg(long)]
+    pub curve: bool,
     /// The one processor this process may use.
     #[arg(long)]
     pub cpu: Option<usize>,
@@ -114,6 +117,9 @@ impl Task {
         }
         if let Some(cpu) = self.cpu {
             add("--cpu", cpu.to_string());
+        }
+        if self.curve {
+            arguments.push("--curve".into());
         }
         arguments
     }

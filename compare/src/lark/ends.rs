@@ -5,7 +5,7 @@ use std::future::Future;
 use anyhow::Result;
 use wirelark::{Message, PairSocket, PullSocket, PushSocket};
 
-use super::UNLIMITED;
+use super::{UNLIMITED, curve};
 use crate::task::Task;
 use crate::worker::Post;
 
@@ -26,6 +26,7 @@ impl Receiving for PullSocket {
         let socket = Self::builder()
             .recv_hwm(task.hwm)
             .recv_hwm_bytes(UNLIMITED)
+            .security(curve::server(task)?)
             .build();
         let endpoint = socket.bind(task.endpoint.as_str()).await?;
         post.ready(&endpoint.to_string(), None);
@@ -42,6 +43,7 @@ impl Sending for PushSocket {
         let socket = Self::builder()
             .send_hwm(task.hwm)
             .send_hwm_bytes(UNLIMITED)
+            .security(curve::client(task)?)
             .build();
         socket.connect(task.endpoint.as_str())?;
         Ok(socket)

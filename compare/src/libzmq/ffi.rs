@@ -33,6 +33,10 @@ pub const SNDHWM: c_int = 23;
 pub const RCVHWM: c_int = 24;
 pub const LAST_ENDPOINT: c_int = 32;
 pub const XPUB_VERBOSE: c_int = 40;
+pub const CURVE_SERVER: c_int = 47;
+pub const CURVE_PUBLICKEY: c_int = 48;
+pub const CURVE_SECRETKEY: c_int = 49;
+pub const CURVE_SERVERKEY: c_int = 50;
 
 pub const DONTWAIT: c_int = 1;
 pub const SNDMORE: c_int = 2;

@@ -10,6 +10,7 @@ use anyhow::{Result, anyhow};
 use super::socket::{Context, Message, Poller, Socket};
 use super::{exchange, ffi};
 use crate::acks::{AckListener, AckSender, Subscriber, Window};
+use crate::keys;
 use crate::latency::Latencies;
 use crate::meter::{Measured, Meter};
 use crate::pace::{Pacer, Phase};
@@ -43,12 +44,18 @@ pub fn play(task: &Task, post: &Post) -> Result<Measured> {
 
 fn open_receiver(context: Context, kind: c_int, task: &Task, post: &Post) -> Result<Socket> {
     let socket = context.socket(kind, task.hwm)?;
+    if task.curve {
+        socket.be_curve_server(keys::SERVER_SECRET)?;
+    }
     post.ready(&socket.bind(&task.endpoint)?, None);
     Ok(socket)
 }
 
 fn open_sender(context: Context, kind: c_int, task: &Task) -> Result<Socket> {
     let socket = context.socket(kind, task.hwm)?;
+    if task.curve {
+        socket.be_curve_client(keys::CLIENT, keys::CLIENT_SECRET, keys::SERVER)?;
+    }
     socket.connect(&task.endpoint)?;
     Ok(socket)
 }

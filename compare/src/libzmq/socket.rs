@@ -107,6 +107,19 @@ impl Socket {
         self.set(ffi::SUBSCRIBE, &[])
     }
 
+    /// Encrypts, as the side that is known by its key. Takes anybody in.
+    pub fn be_curve_server(&self, secret: &str) -> Result<()> {
+        self.set_int(ffi::CURVE_SERVER, 1)?;
+        self.set(ffi::CURVE_SECRETKEY, secret.as_bytes())
+    }
+
+    /// Encrypts, as the side that knows the other's key.
+    pub fn be_curve_client(&self, public: &str, secret: &str, server: &str) -> Result<()> {
+        self.set(ffi::CURVE_PUBLICKEY, public.as_bytes())?;
+        self.set(ffi::CURVE_SECRETKEY, secret.as_bytes())?;
+        self.set(ffi::CURVE_SERVERKEY, server.as_bytes())
+    }
+
     pub fn set_int(&self, option: c_int, value: c_int) -> Result<()> {
         self.set(option, &value.to_ne_bytes())
     }
