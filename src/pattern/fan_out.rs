@@ -7,15 +7,16 @@
 //! happens under the lock is the [`Audience`]'s. A subscriber's requests are applied when they
 //! arrive, in the task that read them.
 
+use std::sync::{OnceLock, Weak};
 use std::task::{Context, Poll};
 
-use super::PeerId;
 use super::audience::{Audience, Denied, Policy, Sent, To};
 use super::fair_queue::Passed;
 use super::line::Line;
 use super::notices::{Relief, Shown};
 use super::relay::Turn;
 use super::subscribers::Member;
+use super::{Doorman, PeerId};
 use crate::fault::PeerFault;
 use crate::message::Message;
 use crate::options::PublishOptions;
@@ -38,6 +39,8 @@ pub(crate) struct FanOut {
     gatherers: Line,
     /// Who waits for something to be shown.
     readers: Line,
+    /// Who sends peers away that ask for too much.
+    doorman: OnceLock<Weak<dyn Doorman>>,
 }
 
 impl FanOut {
@@ -46,6 +49,11 @@ impl FanOut {
             state: Mutex::new(Audience::new(policy)),
             ..Self::default()
         })
+    }
+
+    pub(crate) fn employ(&self, doorman: Weak<dyn Doorman>) {
+        // There is one, from the start.
+        let _ = self.doorman.set(doorman);
     }
 
     /// Takes changed options on. Nobody is woken: see [`adopted`](Self::adopted).
@@ -328,7 +336,7 @@ impl FanOut {
 
     /// Applies, or notes, what a peer has asked for.
     fn read(&self, token: Token) {
-        let mut shown = 0;
+        let (mut shown, mut expelled) = (0, None);
         loop {
             let mut guard = self.state.lock();
             let state = &mut *guard;
@@ -341,14 +349,16 @@ impl FanOut {
             let Take::Batch(batch) = pipe.take() else {
                 break;
             };
-            let before = state.notices.len();
+            let (before, member) = (state.notices.len(), state.subscribers.member(token));
             let mut free = Load::default();
             let result = state.apply(token, &pipe, batch, &mut free);
             shown += state.notices.len() - before;
             drop(guard);
             pipe.release(free);
             if let Err(fault) = result {
-                pipe.close(CloseReason::Fault(PeerFault::Protocol(fault)));
+                let fault = PeerFault::Protocol(fault);
+                pipe.close(CloseReason::Fault(fault.clone()));
+                expelled = member.map(|member| (member.id, fault));
                 break;
             }
         }
@@ -356,6 +366,10 @@ impl FanOut {
             self.readers.wake_one();
         }
         self.gatherers.wake_all();
+        let doorman = self.doorman.get().and_then(Weak::upgrade);
+        if let (Some((id, fault)), Some(doorman)) = (expelled, doorman) {
+            doorman.expel(id, fault);
+        }
     }
 }
 

@@ -47,9 +47,11 @@ mod tests;
 mod trie;
 
 use std::fmt;
+use std::sync::Weak;
 
 use crate::endpoint::Endpoint;
 use crate::event::DisconnectReason;
+use crate::fault::PeerFault;
 use crate::identity::Identity;
 use crate::options::Options;
 use crate::peer_handle::Peer;
@@ -123,8 +125,21 @@ pub(crate) struct Dropped {
     pub(crate) departed: u64,
 }
 
+/// What sends peers away for a pattern.
+///
+/// A pattern that finds fault with what a peer has said closes the pipe through which it came. A session
+/// watches its pipes; within a process nobody does, and the pipe would just stay closed.
+pub(crate) trait Doorman: Send + Sync {
+    /// The connection to this peer is to end. Called with nothing locked, except that the link to that very
+    /// peer may be held.
+    fn expel(&self, id: PeerId, fault: PeerFault);
+}
+
 /// What a socket type does with the ends of its peers' pipes.
 pub(crate) trait Pattern: fmt::Debug + Send + Sync {
+    /// Comes before everything else: who sends peers away. Only for those who judge what is said.
+    fn employ(&self, _: Weak<dyn Doorman>) {}
+
     /// Whether messages may be queued for a peer that is not connected yet.
     fn queues_ahead(&self) -> bool {
         false

@@ -5,15 +5,18 @@
 //! back to waiting for somebody to bind the name.
 
 mod caller;
+mod holders;
 
 pub(crate) use caller::Caller;
 
 use std::sync::Weak;
 
+use holders::{Holders, Left};
+
 use super::{Hub, Newcomer, Pipes};
 use crate::endpoint::{Endpoint, PeerAddress};
 use crate::event::{DisconnectReason, Event};
-use crate::fault::{Incompatible, PeerFault};
+use crate::fault::{Incompatible, PeerFault, ProtocolError};
 use crate::identity::Identity;
 use crate::message::Message;
 use crate::options::Capacity;
@@ -53,10 +56,13 @@ impl Bound {
     /// Frees the name, unless it has another holder by now.
     pub(crate) fn give_up(&self, names: &Names) {
         if let Endpoint::Inproc(inproc) = &self.endpoint {
-            names.unbind(inproc.name(), |holder| {
-                Arc::ptr_eq(&holder.which, &self.which)
-            });
+            names.unbind(inproc.name(), |holder| holder.is(self));
         }
+    }
+
+    /// Whether this is the same bind.
+    fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.which, &other.which)
     }
 }
 
@@ -132,12 +138,15 @@ pub(crate) fn join(bound: &Bound, caller: &Arc<Caller>) {
             id: server.next_peer_id(),
             outbound: Arc::clone(&down),
         },
+        bound: bound.clone(),
         caller: Arc::clone(caller),
+        holders: Holders::default(),
         over: Mutex::new(false),
     });
     let for_server = introduce(&*client, &bound.endpoint);
     let for_client = introduce(&*server, &caller.endpoint);
-    // Nobody hangs up in between: whoever wants to waits for this lock.
+    // Nobody hangs up in between: whoever wants to waits for this lock, or leaves it to us.
+    link.holders.enter();
     let over = link.over.lock();
     // The server first: what the client has queued, and its subscriptions, find it attached.
     let welcomed_by_server = server.admit(Newcomer {
@@ -213,6 +222,7 @@ pub(crate) fn join(bound: &Bound, caller: &Arc<Caller>) {
         let departure = Departure::with_nothing_left(stands, endpoint, reason.clone());
         end.hang_up(reason, || client.depart(id, departure));
     }
+    end.let_go();
 }
 
 /// What the two directions may hold: from the connecting to the bound side, and back.
@@ -296,11 +306,23 @@ fn turn_away(hub: &dyn Hub, endpoint: &Endpoint, reason: DisconnectReason) {
     });
 }
 
+/// Whether the next link would end likewise at once: subscriptions are state, and come with it.
+const fn comes_again(reason: &DisconnectReason) -> bool {
+    matches!(
+        reason,
+        DisconnectReason::Fault(PeerFault::Protocol(
+            ProtocolError::TooManySubscriptions { .. }
+        ))
+    )
+}
+
 #[derive(Debug)]
 struct Link {
     client: Side,
     server: Side,
+    bound: Bound,
     caller: Arc<Caller>,
+    holders: Holders,
     over: Mutex<bool>,
 }
 
@@ -331,6 +353,7 @@ impl LinkEnd {
         let Link {
             client,
             server,
+            bound,
             caller,
             ..
         } = &*self.link;
@@ -348,6 +371,7 @@ impl LinkEnd {
                 .and_then(|hub| Identity::of_peer(hub.options().identity.clone()).ok()),
             _ => None,
         };
+        let comes_again = comes_again(&reason);
         let told = match reason {
             DisconnectReason::Closed | DisconnectReason::Occupied => DisconnectReason::PeerClosed,
             other => other,
@@ -367,6 +391,7 @@ impl LinkEnd {
         depart();
         match (calls_when_free, mine.hub.upgrade()) {
             (Some(name), Some(hub)) => hub.call_later(name, caller),
+            _ if comes_again => Arc::clone(caller).call_others(bound),
             _ => Arc::clone(caller).call(),
         }
     }
@@ -376,18 +401,41 @@ impl LinkEnd {
         let Link {
             client,
             server,
+            holders,
             over,
             ..
         } = &*self.link;
+        holders.enter();
         // Who hangs up waits for this lock, and has the last word on a queue that stays.
         let over = over.lock();
-        if *over {
-            return;
-        }
-        if let (Some(one), Some(other)) = (client.hub.upgrade(), server.hub.upgrade()) {
+        if let (false, Some(one), Some(other)) = (*over, client.hub.upgrade(), server.hub.upgrade())
+        {
             let (to_server, to_client) = bounds(&*one, &*other);
             client.outbound.set_capacity(to_server);
             server.outbound.set_capacity(to_client);
+        }
+        drop(over);
+        self.let_go();
+    }
+
+    /// Whether the end of this link, for a fault of the other side, is left to whoever holds it just now,
+    /// perhaps the caller.
+    pub(crate) fn leaves_to_holder(&self, fault: &PeerFault) -> bool {
+        self.link.holders.take_over(Left {
+            by_client: self.is_client,
+            fault: fault.clone(),
+        })
+    }
+
+    /// The link is not held any more: does what was left to its holder.
+    fn let_go(&self) {
+        let Some(Left { by_client, fault }) = self.link.holders.leave() else {
+            return;
+        };
+        let Link { client, server, .. } = &*self.link;
+        let side = if by_client { client } else { server };
+        if let Some(hub) = side.hub.upgrade() {
+            hub.expel(side.id, fault);
         }
     }
 

@@ -21,6 +21,8 @@ use std::fmt;
 
 use crate::event::{DisconnectReason, Event};
 #[cfg(feature = "inproc")]
+use crate::fault::PeerFault;
+#[cfg(feature = "inproc")]
 use crate::identity::Identity;
 use crate::options::Capacity;
 use crate::options::Options;
@@ -63,6 +65,10 @@ pub(crate) trait Hub: fmt::Debug + Send + Sync {
     /// Ends the connection to a peer whose name another one has taken. Not to be called while two
     /// sockets are being joined.
     fn displace(&self, id: PeerId);
+
+    /// Ends the connection to a peer that broke the protocol, now that its link is not held any more.
+    #[cfg(feature = "inproc")]
+    fn expel(&self, id: PeerId, fault: PeerFault);
 
     /// Has this one of the process call again when nobody has that name any more.
     #[cfg(feature = "inproc")]

@@ -1,8 +1,8 @@
 //! [`Core`]: what every socket is beneath its type: options, endpoints, peers, tasks, counters.
 
 use std::collections::HashMap;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Weak};
 
 use tokio::runtime;
 use tokio::sync::watch;
@@ -14,6 +14,8 @@ use super::stats::{CloseReport, Drops, Flow, PeerStats, SocketStats};
 #[cfg(feature = "inproc")]
 use super::turned_away::TurnedAway;
 use crate::event::{DisconnectReason, Event};
+#[cfg(feature = "inproc")]
+use crate::fault::PeerFault;
 #[cfg(feature = "inproc")]
 use crate::identity::Identity;
 use crate::options::Options;
@@ -95,6 +97,8 @@ impl Core {
             pulse: Arc::default(),
             unsent: AtomicU64::new(0),
         });
+        let doorman: Weak<Self> = Arc::downgrade(&core);
+        core.pattern.employ(doorman);
         core.context.register(&core);
         core
     }
@@ -118,44 +122,6 @@ impl Core {
                 let endpoints = self.state.lock().endpoints.clone();
                 endpoints.iter().for_each(|attached| attached.recall(self));
             }
-        }
-    }
-
-    /// Ends the connection to one peer, for the given reason.
-    pub(crate) fn end_peer(&self, id: PeerId, reason: CloseReason) {
-        let Some(newcomer) = self
-            .state
-            .lock()
-            .peers
-            .get(&id)
-            .map(|peer| peer.newcomer.clone())
-        else {
-            return;
-        };
-        #[cfg(feature = "inproc")]
-        if let Some(link) = &newcomer.link {
-            let reason = match reason {
-                CloseReason::Fault(fault) => DisconnectReason::Fault(fault),
-                CloseReason::Reset => DisconnectReason::Reset,
-                CloseReason::Replaced => DisconnectReason::Replaced,
-                _ => DisconnectReason::Closed,
-            };
-            self.pattern.forget(id);
-            if newcomer.standing {
-                // What is sent from here on is for whoever comes next.
-                newcomer.pipes.outbound.leave();
-            }
-            let departure = Departure::with_nothing_left(
-                newcomer.standing,
-                newcomer.peer.endpoint().clone(),
-                reason.clone(),
-            );
-            return link.hang_up(reason, || self.depart(id, departure));
-        }
-        // The session watches both pipes; the one that outlives it must stay open.
-        match &newcomer.pipes.inbound {
-            Some(inbound) => inbound.close(reason),
-            None => newcomer.pipes.outbound.close(reason),
         }
     }
 
@@ -376,6 +342,11 @@ impl Hub for Core {
     fn displace(&self, id: PeerId) {
         self.pattern.forget(id);
         self.end_peer(id, CloseReason::Replaced);
+    }
+
+    #[cfg(feature = "inproc")]
+    fn expel(&self, id: PeerId, fault: PeerFault) {
+        crate::pattern::Doorman::expel(self, id, fault);
     }
 
     #[cfg(feature = "inproc")]

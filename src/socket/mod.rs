@@ -10,6 +10,7 @@ mod closing;
 pub(crate) mod context;
 pub(crate) mod core;
 pub(crate) mod dealer;
+mod ending;
 pub(crate) mod events;
 mod handle;
 mod home;

@@ -1,7 +1,7 @@
 //! Publishing, for PUB and XPUB: the futures, the sink, and how the law is told of peers.
 
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::task::{Context, Poll, ready};
 
 use futures::Sink;
@@ -13,7 +13,7 @@ use crate::message::Message;
 use crate::options::Options;
 use crate::pattern::audience::{Policy, Sent, To};
 use crate::pattern::fan_out::FanOut;
-use crate::pattern::{Departure, Pattern, PeerId};
+use crate::pattern::{Departure, Doorman, Pattern, PeerId};
 use crate::peer_handle::Peer;
 use crate::pipe::Pipe;
 use crate::pipe::wake::Ticket;
@@ -227,6 +227,10 @@ impl Drop for PublishSink {
 pub(super) struct Publish(pub(super) Arc<FanOut>);
 
 impl Pattern for Publish {
+    fn employ(&self, doorman: Weak<dyn Doorman>) {
+        self.0.employ(doorman);
+    }
+
     fn adopt(&self, options: &Options) {
         self.0.adopt(&options.publish);
     }

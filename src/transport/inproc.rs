@@ -54,11 +54,17 @@ impl<B: Clone, C> Namespace<B, C> {
         Ok(std::mem::take(&mut name.waiting))
     }
 
-    /// The socket that is bound to `name`, together with what was given; else `end` waits for one.
-    pub(crate) fn connect(&self, name: &str, end: C) -> Option<(B, C)> {
+    /// The socket that is bound to `name`, if it is one that `end` accepts, together with what was given;
+    /// else `end` waits for the next one.
+    pub(crate) fn connect(
+        &self,
+        name: &str,
+        end: C,
+        accepts: impl FnOnce(&B) -> bool,
+    ) -> Option<(B, C)> {
         let mut names = self.names.lock();
         let name = names.entry(name.to_owned()).or_default();
-        if let Some(socket) = &name.bound {
+        if let Some(socket) = name.bound.as_ref().filter(|socket| accepts(socket)) {
             return Some((socket.clone(), end));
         }
         name.waiting.push(end);
@@ -112,11 +118,14 @@ mod tests {
     #[test]
     fn either_side_may_come_first() {
         let space = Namespace::<&str, u8>::default();
-        assert_eq!(space.connect("a", 1), None);
-        assert_eq!(space.connect("a", 2), None);
+        assert_eq!(space.connect("a", 1, |_| true), None);
+        assert_eq!(space.connect("a", 2, |_| true), None);
         assert_eq!(space.bind("a", "server"), Ok(vec![1, 2]));
-        assert_eq!(space.connect("a", 3), Some(("server", 3)));
+        assert_eq!(space.connect("a", 3, |_| true), Some(("server", 3)));
         assert_eq!(space.bind("a", "thief"), Err(NameInUse));
+        assert_eq!(space.connect("a", 4, |&socket| socket != "server"), None);
+        space.unbind("a", |_| true);
+        assert_eq!(space.bind("a", "successor"), Ok(vec![4]));
     }
 
     #[test]
@@ -134,13 +143,13 @@ mod tests {
     #[test]
     fn nothing_is_left_of_a_name_that_nobody_uses() {
         let space = Namespace::<&str, u8>::default();
-        assert_eq!(space.connect("a", 1), None);
+        assert_eq!(space.connect("a", 1, |_| true), None);
         space.withdraw("a", |&end| end == 1);
         assert_eq!(space.bind("a", "server"), Ok(vec![]));
         space.unbind("a", |&socket| socket == "thief");
         assert_eq!(space.bind("a", "thief"), Err(NameInUse));
         space.unbind("a", |&socket| socket == "server");
         assert!(space.names.lock().is_empty());
-        assert_eq!(space.connect("a", 2), None);
+        assert_eq!(space.connect("a", 2, |_| true), None);
     }
 }

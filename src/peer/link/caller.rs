@@ -53,13 +53,22 @@ impl Caller {
 
     /// Joins whoever is bound to the name, or waits for somebody to be.
     pub(crate) fn call(self: Arc<Self>) {
+        self.call_if(|_| true);
+    }
+
+    /// As [`call`](Self::call), but leaves this one alone.
+    pub(super) fn call_others(self: Arc<Self>, shunned: &Bound) {
+        self.call_if(|bound| !bound.is(shunned));
+    }
+
+    fn call_if(self: Arc<Self>, accepts: impl FnOnce(&Bound) -> bool) {
         let found = {
             // Who cancels waits for this lock, and then finds what waits.
             let over = self.over.lock();
             if *over {
                 return;
             }
-            self.names.connect(&self.name, Arc::clone(&self))
+            self.names.connect(&self.name, Arc::clone(&self), accepts)
         };
         if let Some((bound, caller)) = found {
             join(&bound, &caller);

@@ -43,6 +43,8 @@ impl Hub for Closing {
 
     fn displace(&self, _: PeerId) {}
 
+    fn expel(&self, _: PeerId, _: PeerFault) {}
+
     fn call_later(&self, _: Identity, _: &Arc<Caller>) {}
 
     fn depart(&self, _: PeerId, _: Departure) {}
