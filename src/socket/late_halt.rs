@@ -1,11 +1,13 @@
-//! The end of endpoints that have been taken away: what has not flushed within linger is halted.
+//! The end of endpoints that have been taken away: what has not flushed within linger is halted, and
+//! counted.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use futures::future::join_all;
 
 use super::attached::Attached;
-use super::core::Core;
+use super::core::{Core, State};
 use crate::peer::{Hub, Newcomer};
 use crate::pipe::CloseReason;
 
@@ -30,14 +32,38 @@ impl Core {
             return;
         };
         let mut closed = self.report.subscribe();
-        tokio::select! {
-            () = tokio::time::sleep(linger) => {}
-            _ = join_all(gone.iter().map(|attached| attached.ended())) => return,
+        let ended = || join_all(gone.iter().map(|attached| attached.ended()));
+        let in_time = tokio::select! {
+            () = tokio::time::sleep(linger) => false,
+            _ = ended() => true,
             _ = closed.wait_for(Option::is_some) => return,
+        };
+        if !in_time {
+            gone.iter().for_each(|attached| attached.halt());
+            peers
+                .iter()
+                .for_each(|peer| peer.pipes.outbound.close(CloseReason::Now));
+            tokio::select! {
+                _ = ended() => {}
+                _ = closed.wait_for(Option::is_some) => return,
+            }
         }
-        gone.iter().for_each(|attached| attached.halt());
-        peers
-            .iter()
-            .for_each(|peer| peer.pipes.outbound.close(CloseReason::Now));
+        // Where nobody has come for it, or the dialer has given up before.
+        let left = gone.iter().filter_map(|attached| attached.undelivered());
+        let left = left.flat_map(|standing| standing.outbound.drain());
+        self.count_departed(left.map(|batch| batch.messages() as u64).sum());
+    }
+
+    /// Messages had nowhere to go when a peer, or the way to it, was given up.
+    pub(super) fn count_departed(&self, dropped: u64) {
+        let mut state = self.state.lock();
+        let State {
+            totals, closing, ..
+        } = &mut *state;
+        totals.dropped = totals.dropped.saturating_add(dropped);
+        totals.drops.departed = totals.drops.departed.saturating_add(dropped);
+        if *closing {
+            self.unsent.fetch_add(dropped, Ordering::Relaxed);
+        }
     }
 }

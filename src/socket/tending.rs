@@ -1,10 +1,9 @@
 //! [`Tending`]: the task of an endpoint, and what becomes of the endpoint when that task ends.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 use super::attached::{Attached, Kind};
-use super::core::{Core, State, count_sent};
+use super::core::{Core, count_sent};
 use crate::event::{DisconnectReason, Event};
 use crate::pattern::Departure;
 use crate::peer::Hub;
@@ -85,18 +84,8 @@ impl Core {
             reason: DisconnectReason::Closed,
         };
         let dropped = self.pattern.detach(standing.id, departure) as u64;
-        {
-            let mut state = self.state.lock();
-            count_sent(&mut state.totals, passed);
-            let State {
-                totals, closing, ..
-            } = &mut *state;
-            totals.dropped = totals.dropped.saturating_add(dropped);
-            totals.drops.departed = totals.drops.departed.saturating_add(dropped);
-            if *closing {
-                self.unsent.fetch_add(dropped, Ordering::Relaxed);
-            }
-        }
+        count_sent(&mut self.state.lock().totals, passed);
+        self.count_departed(dropped);
         self.give_up_seat(standing.id);
         #[cfg(feature = "inproc")]
         self.turned_away.call_back(&*self.pattern);

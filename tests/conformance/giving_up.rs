@@ -6,7 +6,7 @@ use tokio::net::TcpListener;
 use wirelark::{Endpoint, Event, Events, PullSocket, PushSocket, ReconnectStop};
 
 use crate::kit::raw::RawPeer;
-use crate::kit::{assert_matches, frames, ports, soon, wait_for};
+use crate::kit::{assert_matches, frames, ports, soon, until, wait_for};
 use crate::transport::Transport;
 
 /// A PULL that stops as told, and its events.
@@ -124,4 +124,34 @@ async fn messages_outlive_an_endpoint_that_is_given_up() {
         assert_eq!(soon(pull.recv()).await.unwrap().text(), number.to_string());
     }
     assert_eq!(soon(push.close()).await.unsent, 0);
+}
+
+/// Also where the dialer has given up before linger has passed.
+#[tokio::test]
+async fn what_nobody_came_for_when_an_endpoint_was_taken_away_is_counted() {
+    for transport in Transport::ALL {
+        for stop in [ReconnectStop::never(), ReconnectStop::always()] {
+            let place = transport.somewhere();
+            let linger = if stop == ReconnectStop::never() {
+                0
+            } else {
+                30
+            };
+            if linger > 0 && transport == Transport::Inproc {
+                continue; // nobody dials there
+            }
+            let push = PushSocket::builder()
+                .linger(Duration::from_secs(linger))
+                .reconnect_interval(Duration::from_millis(1))
+                .build();
+            push.connect(&place).unwrap();
+            for number in 0..3 {
+                soon(push.send(number.to_string())).await.unwrap();
+            }
+            push.options().set_reconnect_stop(stop);
+            push.disconnect(&place).unwrap();
+            until(|| push.stats().drops.departed == 3).await;
+            assert_eq!(push.stats().dropped, 3);
+        }
+    }
 }
