@@ -191,6 +191,7 @@ impl Requests {
                 _ if !lock_step && has_place => Turn::Now,
                 _ if !lock_step => Turn::Later,
                 Some(_) if !relaxed => Turn::Never,
+                None if state.exchanges.len() >= IN_FLIGHT_MAX => Turn::Later,
                 _ => Turn::Now,
             };
         }

@@ -136,7 +136,8 @@ impl ReqSocket {
     }
 
     /// Sends a request whose reply [`recv`](Self::recv) will take: lock-step, as in libzmq. Waits
-    /// for a peer that has room.
+    /// for a peer that has room, and with [`correlate`](crate::SocketBuilder::correlate) while 1,024
+    /// requests are open.
     ///
     /// *Delivery*: as for [`request`](Self::request).
     ///
@@ -159,8 +160,8 @@ impl ReqSocket {
 
     /// As [`send`](Self::send), without waiting.
     ///
-    /// *Errors*: [`LockStepTrySendError::Full`] when no peer has room or there is none, and while the
-    /// connection of a request that was abandoned for this one is coming to its end;
+    /// *Errors*: [`LockStepTrySendError::Full`] when no peer has room or there is none, while 1,024 requests
+    /// are open, and while the connection of a request that was abandoned for this one is coming to its end;
     /// [`LockStepTrySendError::OutOfTurn`], [`LockStepTrySendError::Closed`]. All give the message
     /// back.
     pub fn try_send(&self, message: impl Into<Message>) -> Result<(), LockStepTrySendError> {
