@@ -101,7 +101,7 @@ impl fmt::Display for Endpoint {
         match self {
             Self::Tcp(tcp) => write!(f, "tcp://{tcp}"),
             Self::Ipc(ipc) => write!(f, "ipc://{ipc}"),
-            Self::Inproc(inproc) => write!(f, "inproc://{}", inproc.name),
+            Self::Inproc(inproc) => write!(f, "inproc://{inproc}"),
         }
     }
 }
@@ -453,6 +453,12 @@ impl InprocEndpoint {
         Ok(Self {
             name: text.to_owned(),
         })
+    }
+}
+
+impl fmt::Display for InprocEndpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.name)
     }
 }
 

@@ -236,6 +236,8 @@ pub enum DisconnectReason {
     Reset,
 }
 
+impl std::error::Error for DisconnectReason {}
+
 impl fmt::Display for DisconnectReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -2,6 +2,7 @@
 
 use std::borrow::Borrow;
 use std::fmt;
+use std::str::FromStr;
 
 use bytes::Bytes;
 use thiserror::Error;
@@ -128,21 +129,49 @@ impl fmt::Debug for Identity {
     }
 }
 
-impl TryFrom<&str> for Identity {
-    type Error = IdentityError;
+/// As [`Identity::new`].
+impl FromStr for Identity {
+    type Err = IdentityError;
 
-    fn try_from(name: &str) -> Result<Self, IdentityError> {
-        Self::new(name.as_bytes().to_vec())
+    fn from_str(name: &str) -> Result<Self, IdentityError> {
+        Self::new(Bytes::copy_from_slice(name.as_bytes()))
     }
 }
 
-impl TryFrom<String> for Identity {
-    type Error = IdentityError;
+macro_rules! chosen_from {
+    ($($type:ty => |$name:ident| $bytes:expr;)*) => {$(
+        /// As [`Identity::new`].
+        impl TryFrom<$type> for Identity {
+            type Error = IdentityError;
 
-    fn try_from(name: String) -> Result<Self, IdentityError> {
-        Self::new(name)
-    }
+            fn try_from($name: $type) -> Result<Self, IdentityError> {
+                Self::new($bytes)
+            }
+        }
+    )*};
 }
+
+chosen_from! {
+    &str => |name| Bytes::copy_from_slice(name.as_bytes());
+    &String => |name| Bytes::copy_from_slice(name.as_bytes());
+    String => |name| name;
+    &[u8] => |name| Bytes::copy_from_slice(name);
+    Vec<u8> => |name| name;
+    Bytes => |name| name;
+}
+
+macro_rules! equal_to_bytes {
+    ($($type:ty),*) => {$(
+        impl PartialEq<$type> for Identity {
+            fn eq(&self, name: &$type) -> bool {
+                let name: &[u8] = name.as_ref();
+                self.0 == name
+            }
+        }
+    )*};
+}
+
+equal_to_bytes!(str, &str, [u8], &[u8]);
 
 #[cfg(test)]
 mod tests {
@@ -157,7 +186,25 @@ mod tests {
             Err(IdentityError::TooLong { length: 256 })
         );
         assert!(Identity::new(vec![1; 255]).is_ok());
-        assert_eq!(Identity::try_from("me").unwrap().as_bytes(), "me");
+        assert_eq!(Identity::new("me").unwrap(), "me");
+    }
+
+    #[test]
+    fn it_is_made_of_what_names_are_found_in() {
+        let own = [
+            "me".parse(),
+            Identity::try_from("me"),
+            Identity::try_from(&"me".to_owned()),
+            Identity::try_from("me".to_owned()),
+            Identity::try_from(&b"me"[..]),
+            Identity::try_from(b"me".to_vec()),
+            Identity::try_from(Bytes::from("me")),
+        ];
+        for identity in own {
+            let identity = identity.unwrap();
+            assert!(identity == "me" && identity == b"me"[..] && identity != "you");
+        }
+        assert_eq!("\0x".parse::<Identity>(), Err(IdentityError::LeadingZero));
     }
 
     #[test]

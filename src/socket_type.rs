@@ -110,7 +110,7 @@ impl fmt::Display for SocketType {
 }
 
 /// The text is not the name of a socket type.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("no socket type has this name")]
 #[non_exhaustive]
 pub struct UnknownSocketType;

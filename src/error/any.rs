@@ -262,6 +262,17 @@ pub enum AnyTryRecvError {
     Closed,
 }
 
+impl From<AnyRecvError> for AnyTryRecvError {
+    fn from(error: AnyRecvError) -> Self {
+        match error {
+            AnyRecvError::NoSuchVerb(what) => Self::NoSuchVerb(what),
+            AnyRecvError::OutOfTurn => Self::OutOfTurn,
+            AnyRecvError::Lost { endpoint, reason } => Self::Lost { endpoint, reason },
+            AnyRecvError::Closed => Self::Closed,
+        }
+    }
+}
+
 impl From<RecvError> for AnyRecvError {
     fn from(RecvError::Closed: RecvError) -> Self {
         Self::Closed

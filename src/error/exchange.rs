@@ -109,6 +109,15 @@ impl LockStepTrySendError {
     }
 }
 
+impl From<LockStepSendError> for LockStepTrySendError {
+    fn from(error: LockStepSendError) -> Self {
+        match error {
+            LockStepSendError::OutOfTurn(message) => Self::OutOfTurn(message),
+            LockStepSendError::Closed(message) => Self::Closed(message),
+        }
+    }
+}
+
 /// Why the `recv` of a REQ gave no reply.
 #[derive(Clone, Debug, Error)]
 #[non_exhaustive]

@@ -22,3 +22,9 @@ pub enum TryRecvError {
     #[error("the socket is closed")]
     Closed,
 }
+
+impl From<RecvError> for TryRecvError {
+    fn from(RecvError::Closed: RecvError) -> Self {
+        Self::Closed
+    }
+}

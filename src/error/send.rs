@@ -101,3 +101,18 @@ impl TrySendToError {
         }
     }
 }
+
+impl From<SendError> for TrySendError {
+    fn from(SendError::Closed(message): SendError) -> Self {
+        Self::Closed(message)
+    }
+}
+
+impl From<SendToError> for TrySendToError {
+    fn from(error: SendToError) -> Self {
+        match error {
+            SendToError::Unroutable { identity, message } => Self::Unroutable { identity, message },
+            SendToError::Closed(message) => Self::Closed(message),
+        }
+    }
+}

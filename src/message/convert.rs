@@ -5,9 +5,11 @@ use std::borrow::Cow;
 use bytes::Bytes;
 
 use super::{Message, Repr};
+use crate::identity::Identity;
 use crate::spares;
 
-/// What can stand for one frame of a message: text, byte slices and arrays, vectors, [`Bytes`].
+/// What can stand for one frame of a message: text, byte slices and arrays, vectors, [`Bytes`], an
+/// [`Identity`].
 ///
 /// Sealed: it exists so that arrays and vectors of such values convert into a [`Message`].
 pub trait IntoFrame: sealed::Sealed {
@@ -58,6 +60,8 @@ into_frame! {
     &Vec<u8> => |v| v, spares::copy(v);
     Bytes => |v| v, v;
     &Bytes => |v| v, v.clone();
+    Identity => |v| v.as_ref(), v.into();
+    &Identity => |v| v.as_ref(), v.as_bytes().clone();
     Cow<'_, str> => |v| v.as_bytes(), Bytes::from(v.into_owned());
 }
 

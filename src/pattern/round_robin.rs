@@ -201,21 +201,26 @@ impl RoundRobin {
         }
     }
 
-    /// Fills a promised place. When its peer is gone meanwhile, the message goes to another one.
-    pub(crate) fn send_reserved(&self, place: Reserved, message: &mut Message) {
-        let Some(pipe) = &place.0 else { return };
+    /// Fills a promised place. When its peer is gone meanwhile, the message goes to another one; `false`
+    /// when the socket is closed, and the message goes to nobody.
+    pub(crate) fn send_reserved(&self, place: Reserved, message: &mut Message) -> bool {
+        let Some(pipe) = &place.0 else { return false };
         // Unlocked before `place` is dropped: giving it back may signal to this pattern.
         let mut due = Due::default();
         let mut state = self.state.lock();
+        if self.line.is_closed() {
+            return false;
+        }
         let token = state.peers.find(|peer| Arc::ptr_eq(peer.feed.pipe(), pipe));
         if let Some(peer) = token.and_then(|token| state.peers.get_mut(token)) {
             peer.feed.push_reserved(&[], message, &mut due);
-            return;
+            return true;
         }
         let mut orphan = Batch::default();
         orphan.push_all_of(&[], message, 0);
         state.orphans.push_back(orphan);
         state.rehome(&self.line, &mut due);
+        true
     }
 
     /// Looks at everything that was sent to this peer and has not been taken for writing, in order,

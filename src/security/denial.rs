@@ -46,6 +46,8 @@ impl Denial {
     }
 }
 
+impl std::error::Error for Denial {}
+
 impl fmt::Display for Denial {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let status = self.status;

@@ -8,6 +8,7 @@ use super::builder::SocketBuilder;
 use super::dealer::DealerSocket;
 use super::events::Events;
 use super::handle::Handle;
+use super::live::SocketOptions;
 use super::pair::PairSocket;
 use super::pub_sub::{PubSocket, SubSocket};
 use super::push_pull::{PullSocket, PushSocket};
@@ -20,6 +21,7 @@ use super::xsub::XSubSocket;
 use crate::endpoint::{Endpoint, EndpointError};
 use crate::error::{BindError, ConnectError, NoSuchOption, UnknownEndpoint};
 use crate::socket_type::SocketType;
+use crate::transport::OwnListener;
 
 /// A socket whose type is chosen at run time, for [proxies](crate::proxy), tools and bindings.
 ///
@@ -155,7 +157,17 @@ impl AnySocket {
         E::Error: Into<EndpointError>,
     {
         let endpoint = endpoint.try_into().map_err(Into::into)?;
-        self.handle().core().bind(endpoint).await
+        let core = self.handle().core();
+        let bound = core.bind(endpoint).await;
+        bound.inspect_err(|error| core.tell_of(error))
+    }
+
+    /// Takes connections from a listener that the program has made, or was handed by whoever started it:
+    /// see [`PullSocket::bind_listener`].
+    ///
+    /// *Errors*: [`BindError`], as of a typed socket.
+    pub fn bind_listener(&self, listener: impl Into<OwnListener>) -> Result<Endpoint, BindError> {
+        self.handle().core().bind_listener(listener.into())
     }
 
     /// Connects to an endpoint, now and whenever the connection is lost: see
@@ -195,6 +207,22 @@ impl AnySocket {
     /// Whether the socket has been closed: see [`PullSocket::is_closed`].
     pub fn is_closed(&self) -> bool {
         self.handle().core().is_closing()
+    }
+
+    /// The options that every type has, to read and to change. For those of one type, match on the socket.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use wirelark::{AnySocket, SocketType};
+    ///
+    /// let socket = AnySocket::new(SocketType::Router);
+    /// socket.options().set_linger(Duration::ZERO);
+    /// if let AnySocket::Router(router) = &socket {
+    ///     router.options().set_handover(true);
+    /// }
+    /// ```
+    pub fn options(&self) -> SocketOptions<'_, Self> {
+        SocketOptions::new(self.handle().core())
     }
 
     /// What happens to this socket's endpoints and connections from now on.

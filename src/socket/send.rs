@@ -30,9 +30,10 @@ impl Outbox {
         }
     }
 
-    fn fill(&self, place: Reserved, mut message: Message) {
+    /// `false` where the socket has been closed meanwhile.
+    fn fill(&self, place: Reserved, mut message: Message) -> bool {
         self.pace.carry(message.body_len());
-        self.robin.send_reserved(place, &mut message);
+        self.robin.send_reserved(place, &mut message)
     }
 
     pub(super) async fn reserve(&self) -> Result<SendPermit<'_>, Closed> {
@@ -190,8 +191,8 @@ pub struct SendPermit<'a> {
 }
 
 impl SendPermit<'_> {
-    /// Queues a message in the reserved place. If the peer has left meanwhile, another one gets
-    /// it.
+    /// Queues a message in the reserved place. If the peer has left meanwhile, the next one gets it. If
+    /// the socket has been closed meanwhile, the message is dropped.
     pub fn send(self, message: impl Into<Message>) {
         self.outbox.fill(self.place, message.into());
     }
@@ -235,8 +236,8 @@ impl<M: Into<Message>> Sink<M> for MessageSink {
 
     fn start_send(mut self: Pin<&mut Self>, message: M) -> Result<(), Closed> {
         let place = self.place.take().ok_or(Closed)?;
-        self.outbox.fill(place, message.into());
-        Ok(())
+        let sent = self.outbox.fill(place, message.into());
+        sent.then_some(()).ok_or(Closed)
     }
 
     fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Result<(), Closed>> {

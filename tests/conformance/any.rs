@@ -1,9 +1,11 @@
 //! Sockets whose type is chosen at run time: the verbs and framing of every type, and what is no
 //! verb or no option of it.
 
+use std::time::Duration;
+
 use wirelark::{
-    AnyRecvError, AnySendError, AnySocket, AnyTryRecvError, AnyTrySendError, Identity, Message,
-    PushSocket, SocketType,
+    AnyRecvError, AnySendError, AnySocket, AnyTryRecvError, AnyTrySendError, BindError, Event,
+    Identity, Message, PushSocket, SocketType,
 };
 
 use crate::kit::{assert_matches, soon, until};
@@ -15,6 +17,7 @@ on_every_transport!(
     an_xpub_sees_subscriptions_as_frames,
     rep_and_req_take_turns,
     all_options_reach_the_socket,
+    it_tells_of_a_bind_that_failed,
 );
 
 const ALL: [SocketType; 11] = [
@@ -284,4 +287,32 @@ fn a_typed_socket_converts_there_and_back() {
     let any = wirelark::PullSocket::try_from(any).unwrap_err();
     let back = PushSocket::try_from(any).unwrap();
     assert_eq!(format!("{back:?}"), format!("{push:?}"));
+}
+
+async fn it_tells_of_a_bind_that_failed(transport: Transport) {
+    let holder = AnySocket::new(SocketType::Pull);
+    let endpoint = holder.bind(transport.anywhere()).await.unwrap();
+    let other = AnySocket::new(SocketType::Pull);
+    let mut events = other.events();
+    let refused = other.bind(&endpoint).await;
+    assert_matches!(refused, Err(BindError::AddressInUse { .. }));
+    let event = soon(events.next()).await.unwrap();
+    assert_matches!(event, Event::BindFailed { endpoint: named, .. } if named == endpoint);
+}
+
+#[tokio::test]
+async fn it_takes_a_listener_of_the_program() {
+    let pull = AnySocket::new(SocketType::Pull);
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let push = AnySocket::new(SocketType::Push);
+    push.connect(pull.bind_listener(listener).unwrap()).unwrap();
+    soon(push.send("work")).await.unwrap();
+    assert_eq!(soon(pull.recv()).await.unwrap(), "work");
+}
+
+#[test]
+fn its_options_are_those_of_the_socket() {
+    let push = PushSocket::new();
+    AnySocket::from(&push).options().set_linger(Duration::ZERO);
+    assert_eq!(push.options().linger(), Some(Duration::ZERO));
 }

@@ -1,10 +1,13 @@
 //! The verbs that go round the usual ones: streams, sinks, what does not wait, who it was.
 
-use futures::{FutureExt, SinkExt, StreamExt};
+use std::future::poll_fn;
+use std::pin::Pin;
+
+use futures::{FutureExt, Sink, SinkExt, StreamExt};
 use wirelark::{
     AnySocket, Closed, DealerSocket, Identity, LockStepSendError, LockStepTryRecvError,
-    LockStepTrySendError, Message, RepSocket, ReplyError, ReqSocket, RouterSink, RouterSocket,
-    SendToError, SubscriberMessage, XPubSocket, XSubSocket,
+    LockStepTrySendError, Message, PullSocket, PushSocket, RepSocket, ReplyError, ReqSocket,
+    RouterSink, RouterSocket, SendToError, SubscriberMessage, TryRecvError, XPubSocket, XSubSocket,
 };
 
 use crate::kit::{assert_matches, soon, until};
@@ -19,6 +22,7 @@ on_every_transport!(
     a_reply_comes_with_its_peer,
     any_socket_tells_who_it_was,
     everybody_knows_that_it_is_closed,
+    a_place_is_none_in_a_closed_socket,
 );
 
 async fn requests_as_a_stream(transport: Transport) {
@@ -243,4 +247,27 @@ async fn everybody_knows_that_it_is_closed(transport: Transport) {
     assert!(!clone.is_closed() && !any.is_closed());
     soon(router.close()).await;
     assert!(clone.is_closed() && any.is_closed());
+}
+
+/// What was promised a place, and comes after the end, is refused where there is a way to say so.
+async fn a_place_is_none_in_a_closed_socket(transport: Transport) {
+    let (pull, push) = (PullSocket::new(), PushSocket::new());
+    push.connect(pull.bind(transport.anywhere()).await.unwrap())
+        .unwrap();
+    let mut sink = push.sink();
+    soon(SinkExt::<&str>::feed(&mut sink, "in time"))
+        .await
+        .unwrap();
+    soon(poll_fn(|cx| {
+        Sink::<&str>::poll_ready(Pin::new(&mut sink), cx)
+    }))
+    .await
+    .unwrap();
+    let handle = push.clone();
+    let permit = soon(push.reserve()).await.unwrap();
+    assert_eq!(soon(handle.close()).await.unsent, 0);
+    assert_matches!(Pin::new(&mut sink).start_send("too late"), Err(Closed));
+    permit.send("too late as well");
+    assert_eq!(soon(pull.recv()).await.unwrap(), "in time");
+    assert_matches!(pull.try_recv(), Err(TryRecvError::Empty));
 }

@@ -41,6 +41,15 @@ impl Build for Outcome {
     }
 }
 
+impl sealed::Sealed for AnySocket {}
+
+/// Of a builder whose options have been looked through; so its `options` are those of every type.
+impl Build for AnySocket {
+    fn build(parts: Parts) -> Self {
+        Self::build(parts)
+    }
+}
+
 impl AnySocket {
     pub(super) fn build(parts: Parts) -> Self {
         match parts.socket_type {
