@@ -114,9 +114,14 @@ impl AckSender {
         let count = self.0.finished.get(slot).context("no such slot")?;
         if count.fetch_add(1, Ordering::AcqRel) + 1 == self.0.subscribers {
             count.store(0, Ordering::Release);
-            (&self.0.stream).write_all(&[1])?;
+            self.say()?;
         }
         Ok(())
+    }
+
+    /// One byte for the other side: another epoch, or, before the first one, that all is ready.
+    pub fn say(&self) -> Result<()> {
+        Ok((&self.0.stream).write_all(&[1])?)
     }
 }
 

@@ -2,6 +2,8 @@
 
 use clap::ValueEnum;
 
+use crate::cell::Cell;
+
 /// One way of running one library.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 #[value(rename_all = "snake_case")]
@@ -20,13 +22,12 @@ impl Contestant {
     /// The ways of running wirelark, in the order of the table.
     pub const WIRELARK: [Self; 3] = [Self::CurrentThread, Self::MultiMain, Self::MultiSpawned];
 
-    /// The word for the command line of a worker.
-    pub fn argument(self) -> &'static str {
+    /// Whether there is anything to measure of it in a cell.
+    pub fn takes_part(self, cell: Cell) -> bool {
         match self {
-            Self::Libzmq => "libzmq",
-            Self::CurrentThread => "current_thread",
-            Self::MultiMain => "multi_main",
-            Self::MultiSpawned => "multi_spawned",
+            Self::Libzmq | Self::MultiMain | Self::MultiSpawned => true,
+            // One thread cannot be busy on every processor.
+            Self::CurrentThread => !cell.is_busy(),
         }
     }
 

@@ -3,23 +3,21 @@
 mod curve;
 mod ends;
 mod exchange;
+mod fan_out;
+mod idle;
+mod matching;
+mod round_trip;
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
-use anyhow::{Context as _, Result, bail};
-use tokio::io::AsyncReadExt;
-use tokio::net::TcpStream;
+use anyhow::{Result, bail};
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::oneshot;
-use tokio::task::spawn_blocking;
-use wirelark::{
-    PairSocket, PubSocket, PullSocket, PushSocket, RepSocket, ReqSocket, SubSocket, XPubSocket,
-    XSubSocket, proxy,
-};
+use tokio::task::{spawn_blocking, yield_now};
+use wirelark::{Context, PairSocket, PullSocket, PushSocket};
 
-use crate::acks::{AckListener, AckSender, Subscriber, Window};
+use crate::busy;
 use crate::contestant::Contestant;
-use crate::latency::Latencies;
 use crate::meter::{Measured, Meter};
 use crate::pace::{Pacer, Phase};
 use crate::payload::Payload;
@@ -36,6 +34,14 @@ const UNLIMITED: usize = 0;
 pub fn play(task: &Task, post: &Post) -> Result<Measured> {
     let runtime = runtime(task.contestant)?;
     let (task, post) = (Arc::new(task.clone()), post.clone());
+    for _ in 0..busy_tasks(&task) {
+        runtime.spawn(async {
+            loop {
+                busy::compute();
+                yield_now().await;
+            }
+        });
+    }
     let role = role(Arc::clone(&task), post);
     runtime.block_on(async {
         match task.contestant {
@@ -53,6 +59,24 @@ fn runtime(contestant: Contestant) -> Result<Runtime> {
     Ok(builder.enable_all().build()?)
 }
 
+/// A busy application has a task for each worker, that is for each processor.
+fn busy_tasks(task: &Task) -> usize {
+    if task.busy { busy::workers() } else { 0 }
+}
+
+/// The context of all sockets of the process: with a thread for their connections where the
+/// application is busy, as libzmq always has one.
+fn context(task: &Task) -> Result<Context> {
+    static CONTEXT: OnceLock<Context> = OnceLock::new();
+    if let Some(context) = CONTEXT.get() {
+        return Ok(context.clone());
+    }
+    let context = Context::builder()
+        .io_threads(usize::from(task.busy))
+        .build()?;
+    Ok(CONTEXT.get_or_init(|| context).clone())
+}
+
 async fn role(task: Arc<Task>, post: Post) -> Result<Measured> {
     match task.role {
         Role::Pull => count::<PullSocket>(&task, &post).await,
@@ -61,13 +85,20 @@ async fn role(task: Arc<Task>, post: Post) -> Result<Measured> {
         Role::PairIn => count::<PairSocket>(&task, &post).await,
         Role::PairOut => push::<PairSocket>(&task, post).await,
         Role::Pair => pipeline::<PairSocket, PairSocket>(task, post).await,
-        Role::Reply => reply(&task, post).await,
-        Role::Request => request(&task).await,
-        Role::Publish | Role::PublishTo => publish(&task, post).await,
-        Role::Forward => forward(&task, post).await,
-        Role::Subscribe => subscribe(task).await,
+        Role::Reply => round_trip::reply(&task, post).await,
+        Role::Request => round_trip::request(&task).await,
+        Role::RoundTrip => round_trip::within(task, post).await,
+        Role::Publish | Role::PublishTo => fan_out::publish(&task, post).await,
+        Role::Forward => fan_out::forward(&task, post).await,
+        Role::Subscribe => fan_out::subscribe(task).await,
+        Role::Distribute => fan_out::within(task).await,
         Role::Route => exchange::route(&task, post).await,
         Role::Deal => exchange::deal(task).await,
+        Role::Call => exchange::call(task).await,
+        Role::PublishTopics => matching::publish(&task, post).await,
+        Role::SubscribeTopics => matching::subscribe(&task).await,
+        Role::Host => idle::host(&task, &post).await,
+        Role::Idle => bail!("a role of no library"),
     }
 }
 
@@ -140,162 +171,6 @@ where
     };
     let measured = receiver.await??;
     measured.check_sent(flooded.map_or(0, |(sent, ..)| sent))
-}
-
-async fn reply(task: &Task, post: Post) -> Result<Measured> {
-    let socket = RepSocket::builder()
-        .send_hwm(task.hwm)
-        .recv_hwm(task.hwm)
-        .send_hwm_bytes(UNLIMITED)
-        .recv_hwm_bytes(UNLIMITED)
-        .build();
-    let endpoint = socket.bind(task.endpoint.as_str()).await?;
-    post.ready(&endpoint.to_string(), None);
-    let mut meter = Meter::default();
-    loop {
-        let request = socket.recv().await?;
-        let seen = meter.see(Phase::of(request.first())?);
-        let echo = (*request).clone();
-        request.reply(echo).await?;
-        if seen.is_end() {
-            // The reply to the last request may still be on its way; the process must not end yet.
-            let measured = meter.finish();
-            until_done(post).await?;
-            return measured;
-        }
-    }
-}
-
-async fn request(task: &Task) -> Result<Measured> {
-    let socket = ReqSocket::builder()
-        .send_hwm(task.hwm)
-        .recv_hwm(task.hwm)
-        .send_hwm_bytes(UNLIMITED)
-        .recv_hwm_bytes(UNLIMITED)
-        .build();
-    socket.connect(task.endpoint.as_str())?;
-    let mut pacer = Pacer::new(task);
-    let mut payload = Payload::new(task.size);
-    let mut latencies = Latencies::default();
-    loop {
-        let phase = pacer.next();
-        payload.set_phase(phase);
-        latencies.begin(phase);
-        let reply = socket.request(payload.bytes()).await?;
-        latencies.end(phase);
-        payload.check_echo(reply.first())?;
-        if phase == Phase::End {
-            return latencies.finish();
-        }
-    }
-}
-
-async fn publish(task: &Task, post: Post) -> Result<Measured> {
-    let socket = PubSocket::builder()
-        .send_hwm(task.hwm)
-        .send_hwm_bytes(UNLIMITED)
-        .build();
-    let listener = AckListener::bind()?;
-    let endpoint = match task.role {
-        Role::PublishTo => socket.connect(task.endpoint.as_str())?,
-        _ => socket.bind(task.endpoint.as_str()).await?,
-    };
-    post.ready(&endpoint.to_string(), Some(&listener.address()?));
-    let acks = spawn_blocking(move || listener.accept()).await??;
-    acks.set_nonblocking(true)?;
-    let mut acks = TcpStream::from_std(acks)?;
-    socket.wait_for_subscribers("", task.peers).await?;
-
-    let mut pacer = Pacer::new(task);
-    let mut payload = Payload::new(task.size);
-    let mut window = Window::new(task);
-    let mut cpu = CpuClock::default();
-    let mut sent = 0;
-    let mut arrived = [0; 64];
-    loop {
-        let phase = pacer.next();
-        while window.must_wait(phase) {
-            window.acked(acks.read(&mut arrived).await?)?;
-        }
-        payload.set_phase(phase);
-        payload.set_sequence(window.next_sequence());
-        socket.send(payload.bytes()).await?;
-        match phase {
-            Phase::WarmUp => {}
-            Phase::Measured => {
-                cpu.start_once();
-                sent += 1;
-            }
-            Phase::End => break,
-        }
-    }
-    until_done(post).await?;
-    Ok(Measured {
-        count: sent,
-        cpu: cpu.elapsed(),
-        ..Measured::default()
-    })
-}
-
-/// Forwards until the round is over. Its processor time includes the warm-up.
-async fn forward(task: &Task, post: Post) -> Result<Measured> {
-    let front = XSubSocket::builder()
-        .recv_hwm(task.hwm)
-        .recv_hwm_bytes(UNLIMITED)
-        .build();
-    let back = XPubSocket::builder()
-        .send_hwm(task.hwm)
-        .send_hwm_bytes(UNLIMITED)
-        .build();
-    let [publishers, subscribers] = [
-        front.bind(task.endpoint.as_str()).await?,
-        back.bind(task.endpoint.as_str()).await?,
-    ];
-    let mut cpu = CpuClock::default();
-    cpu.start_once();
-    post.ready(&publishers.to_string(), Some(&subscribers));
-    tokio::select! {
-        ended = proxy(&front, &back) => bail!("the proxy ended: {:?}", ended?),
-        done = until_done(post) => done?,
-    }
-    Ok(Measured {
-        cpu: cpu.elapsed(),
-        ..Measured::default()
-    })
-}
-
-/// One subscriber runs where the contestant says, many are a task each.
-async fn subscribe(task: Arc<Task>) -> Result<Measured> {
-    let acks = AckSender::connect(&task)?;
-    if task.peers == 1 {
-        return Measured::of_many([receive(&task, &acks).await?].into_iter());
-    }
-    let mut running = Vec::new();
-    for _ in 0..task.peers {
-        let (task, acks) = (Arc::clone(&task), acks.clone());
-        running.push(tokio::spawn(async move { receive(&task, &acks).await }));
-    }
-    let mut meters = Vec::new();
-    for subscriber in running {
-        meters.push(subscriber.await.context("a subscriber panicked")??);
-    }
-    Measured::of_many(meters.into_iter())
-}
-
-async fn receive(task: &Task, acks: &AckSender) -> Result<Meter> {
-    let socket = SubSocket::builder()
-        .subscribe("")
-        .recv_hwm(task.hwm)
-        .recv_hwm_bytes(UNLIMITED)
-        .build();
-    socket.connect(task.endpoint.as_str())?;
-    let mut subscriber = Subscriber::new(acks, task);
-    loop {
-        let message = socket.recv().await?;
-        if subscriber.see(message.first())?.is_end() {
-            return Ok(subscriber.into_meter());
-        }
-    }
 }
 
 /// [`Post::wait_until_done`] without holding up the runtime, which still has messages to deliver.

@@ -50,6 +50,7 @@ impl Latencies {
             cpu,
             median: quantile(&self.trips, 0.5).context("no measured round trip")?,
             p99: quantile(&self.trips, 0.99).context("no measured round trip")?,
+            ..Measured::default()
         })
     }
 }

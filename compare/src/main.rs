@@ -1,19 +1,24 @@
-//! Measures wirelark and libzmq side by side and prints one Markdown table.
+//! Measures wirelark and libzmq side by side and prints Markdown tables.
 //!
 //! This process measures nothing itself: it starts the workers, which are this program again with
 //! a hidden subcommand, and puts their numbers together.
 
 mod acks;
 mod affinity;
+mod busy;
 mod cell;
 mod contestant;
 mod crew;
 mod exchange;
 mod host;
+mod idle;
 mod keys;
 mod lark;
 mod latency;
 mod libzmq;
+mod matching;
+mod measure;
+mod memory;
 mod meter;
 mod pace;
 mod payload;
@@ -43,8 +48,12 @@ use task::Task;
 const WARM_UP: f64 = 0.25;
 /// Length of a round of a smoke run.
 const SMOKE_SECONDS: f64 = 0.04;
+/// Idle peers have been idle for so long before they are watched: what follows on a handshake is over.
+const SETTLE_SECONDS: f64 = 1.5;
+/// Idle peers are watched for longer than other things last: what happens once a second has to show.
+const IDLE_SECONDS: f64 = 1.0;
 
-/// Measures wirelark and libzmq side by side; prints one Markdown table.
+/// Measures wirelark and libzmq side by side; prints Markdown tables.
 #[derive(Debug, Parser)]
 #[command(version)]
 #[command(subcommand_negates_reqs = true, args_conflicts_with_subcommands = true)]
@@ -114,9 +123,15 @@ fn compare(arguments: &Arguments) -> Result<ExitCode> {
         true => (1, SMOKE_SECONDS),
         false => (arguments.rounds.max(1), arguments.seconds),
     };
+    let [settle, idle] = match arguments.smoke {
+        true => [seconds; 2],
+        false => [SETTLE_SECONDS, IDLE_SECONDS],
+    };
     let setting = Setting {
         warm_up: duration(seconds * WARM_UP)?,
         measure: duration(seconds)?,
+        settle: duration(settle)?,
+        idle: duration(idle)?,
         hwm: arguments.hwm.max(1),
     };
     let contestants = contestants(&arguments.runtime);
@@ -129,7 +144,7 @@ fn compare(arguments: &Arguments) -> Result<ExitCode> {
     }
 
     let mut text = report::heading(&command_line(), rounds, seconds, &load_before);
-    text.push_str(&report::table(&reports));
+    text.push_str(&report::tables(&reports));
     if arguments.raw {
         text.push_str("\n```tsv\n");
         text.push_str(&report::raw(&reports));
@@ -166,6 +181,7 @@ fn contestants(chosen: &[Contestant]) -> Vec<Contestant> {
 fn measure(cell: Cell, contestants: &[Contestant], rounds: usize, setting: &Setting) -> CellReport {
     let mut series: Vec<Series> = contestants
         .iter()
+        .filter(|contestant| contestant.takes_part(cell))
         .map(|&contestant| Series {
             contestant,
             rounds: Ok(Vec::with_capacity(rounds)),

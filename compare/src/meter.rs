@@ -20,6 +20,10 @@ pub struct Measured {
     pub median: Duration,
     /// Round trips only.
     pub p99: Duration,
+    /// Bytes that the process has grown by, where that is measured.
+    pub memory: u64,
+    /// How often its threads were woken, where that is measured.
+    pub wake_ups: u64,
 }
 
 impl Measured {
@@ -42,15 +46,41 @@ impl Measured {
         Ok(self)
     }
 
+    pub fn per_second(&self) -> f64 {
+        self.count as f64 / self.seconds()
+    }
+
+    pub fn cpu_seconds_per_million(&self) -> f64 {
+        self.cpu.as_secs_f64() * 1e6 / self.count.max(1) as f64
+    }
+
+    pub fn memory_per_one(&self) -> f64 {
+        self.memory as f64 / self.count.max(1) as f64
+    }
+
+    pub fn cpu_per_second(&self) -> f64 {
+        self.cpu.as_secs_f64() / self.seconds()
+    }
+
+    pub fn wake_ups_per_second(&self) -> f64 {
+        self.wake_ups as f64 / self.seconds()
+    }
+
+    fn seconds(&self) -> f64 {
+        self.elapsed.as_secs_f64().max(f64::MIN_POSITIVE)
+    }
+
     /// One line for the parent process.
     pub fn to_line(&self) -> String {
         format!(
-            "{} {} {} {} {}",
+            "{} {} {} {} {} {} {}",
             self.count,
             self.elapsed.as_nanos(),
             self.cpu.as_nanos(),
             self.median.as_nanos(),
-            self.p99.as_nanos()
+            self.p99.as_nanos(),
+            self.memory,
+            self.wake_ups,
         )
     }
 
@@ -65,6 +95,8 @@ impl Measured {
             cpu: Duration::from_nanos(next()?),
             median: Duration::from_nanos(next()?),
             p99: Duration::from_nanos(next()?),
+            memory: next()?,
+            wake_ups: next()?,
         })
     }
 }
@@ -149,6 +181,8 @@ mod tests {
             cpu: Duration::from_micros(9),
             median: Duration::from_nanos(3),
             p99: Duration::from_nanos(4),
+            memory: 5,
+            wake_ups: 6,
         };
         assert_eq!(Measured::from_line(&measured.to_line()).unwrap(), measured);
         assert!(Measured::from_line("1 2").is_err());

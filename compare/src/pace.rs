@@ -62,7 +62,7 @@ pub struct Pacer {
 
 impl Pacer {
     pub fn new(task: &Task) -> Self {
-        let stride = if task.is_round_trip() || task.size >= LARGE {
+        let stride = if task.is_slow() || task.size >= LARGE {
             1
         } else {
             SMALL_STRIDE

@@ -1,11 +1,13 @@
-//! The Markdown table, and the raw rounds behind it.
+//! The Markdown tables, and the raw rounds behind it.
 
 use std::fmt::Write as _;
 
-use crate::cell::Cell;
+use crate::cell::{Cell, Kind};
 use crate::contestant::Contestant;
+use crate::measure::{CPU, MEDIAN, Measure, P99, Section, section};
 use crate::round::Sample;
 use crate::stats::median;
+use crate::task::word;
 use crate::{host, libzmq};
 
 /// All rounds of one contestant in one cell, or why there are none.
@@ -22,49 +24,11 @@ pub struct CellReport {
     pub series: Vec<Series>,
 }
 
-/// What a column of numbers means.
-struct Measure {
-    name: &'static str,
-    of: fn(&Sample) -> f64,
-    /// Whether more is better; the ratio is always how many times better wirelark is.
-    more_is_better: bool,
-}
-
-const MESSAGES: Measure = Measure {
-    name: "million messages/s",
-    of: |sample| sample.per_second() / 1e6,
-    more_is_better: true,
-};
-const DELIVERIES: Measure = Measure {
-    name: "million deliveries/s",
-    ..MESSAGES
-};
-const EXCHANGES: Measure = Measure {
-    name: "million replies/s",
-    ..MESSAGES
-};
-const MEDIAN: Measure = Measure {
-    name: "median, us",
-    of: |sample| sample.median.as_secs_f64() * 1e6,
-    more_is_better: false,
-};
-const P99: Measure = Measure {
-    name: "p99, us",
-    of: |sample| sample.p99.as_secs_f64() * 1e6,
-    ..MEDIAN
-};
-const CPU: Measure = Measure {
-    name: "CPU",
-    of: Sample::cpu_seconds_per_million,
-    more_is_better: false,
-};
-
-fn measures(cell: Cell) -> &'static [Measure] {
-    match cell {
-        Cell::Pipeline { .. } | Cell::Curve { .. } | Cell::Pair { .. } => &[MESSAGES],
-        Cell::RoundTrip { .. } => &[MEDIAN, P99],
-        Cell::FanOut { .. } | Cell::Forward => &[DELIVERIES],
-        Cell::Exchange { .. } => &[EXCHANGES],
+impl CellReport {
+    fn of(&self, contestant: Contestant) -> Option<&Series> {
+        self.series
+            .iter()
+            .find(|series| series.contestant == contestant)
     }
 }
 
@@ -96,52 +60,82 @@ pub fn heading(command_line: &str, rounds: usize, seconds: f64, load_before: &st
     text
 }
 
-/// One table for all cells.
-pub fn table(reports: &[CellReport]) -> String {
-    let mut text = String::from(
-        "| cell | wirelark on | measure | libzmq | wirelark | ratio | CPU s/million libzmq \
-         | CPU s/million wirelark | CPU ratio |\n|---|---|---|--:|--:|--:|--:|--:|--:|\n",
-    );
+/// A table for every kind of cell, under its heading.
+pub fn tables(reports: &[CellReport]) -> String {
+    let mut text = String::new();
     let mut notes = String::new();
+    let mut title = "";
     for report in reports {
-        let Some(libzmq) = report
-            .series
-            .iter()
-            .find(|series| series.contestant == Contestant::Libzmq)
-        else {
-            continue;
-        };
+        let section = section(report.cell);
+        if section.title != title {
+            title = section.title;
+            head(&mut text, &section);
+        }
+        rows(&mut text, report, &section);
         for series in &report.series {
             note(&mut notes, report.cell, series);
-            if series.contestant == Contestant::Libzmq {
-                continue;
-            }
-            for measure in measures(report.cell) {
-                row(&mut text, report.cell, measure, libzmq, series);
-            }
         }
     }
     if !notes.is_empty() {
-        text.push('\n');
-        text.push_str(&notes);
+        let _ = writeln!(text, "\n## Notes\n\n{notes}");
     }
     text
 }
 
-fn row(text: &mut String, cell: Cell, measure: &Measure, libzmq: &Series, wirelark: &Series) {
+fn head(text: &mut String, section: &Section) {
+    let columns = ["cell", "wirelark on", "measure"];
+    let mut numbers = vec!["libzmq", "wirelark", "ratio"];
+    if section.has_cpu {
+        numbers.extend([
+            "CPU s/million libzmq",
+            "CPU s/million wirelark",
+            "CPU ratio",
+        ]);
+    }
+    let space = if text.is_empty() { "" } else { "\n" };
+    let _ = writeln!(text, "{space}## {}\n", section.title);
     let _ = writeln!(
         text,
-        "| {} | {} | {} | {} | {} | {} | {} | {} | {} |",
-        cell.name(),
-        wirelark.contestant.label(),
-        measure.name,
-        number(measure, libzmq),
-        number(measure, wirelark),
-        ratio(measure, libzmq, wirelark),
-        number(&CPU, libzmq),
-        number(&CPU, wirelark),
-        ratio(&CPU, libzmq, wirelark),
+        "| {} | {} |",
+        columns.join(" | "),
+        numbers.join(" | ")
     );
+    let _ = writeln!(
+        text,
+        "|{}{}",
+        "---|".repeat(columns.len()),
+        "--:|".repeat(numbers.len())
+    );
+}
+
+fn rows(text: &mut String, report: &CellReport, section: &Section) {
+    let Some(libzmq) = report.of(Contestant::Libzmq) else {
+        return;
+    };
+    for wirelark in &report.series {
+        if wirelark.contestant == Contestant::Libzmq {
+            continue;
+        }
+        for measure in section.measures {
+            let mut row = vec![
+                report.cell.name(),
+                wirelark.contestant.label().to_owned(),
+                measure.name.to_owned(),
+            ];
+            let mut compare = |measure| {
+                row.extend([
+                    number(measure, libzmq),
+                    number(measure, wirelark),
+                    ratio(measure, libzmq, wirelark),
+                ]);
+            };
+            compare(measure);
+            if section.has_cpu {
+                compare(&CPU);
+            }
+            let _ = writeln!(text, "| {} |", row.join(" | "));
+        }
+    }
 }
 
 /// Failures and losses stand below the table, where they cannot be overlooked.
@@ -156,12 +150,20 @@ fn note(notes: &mut String, cell: Cell, series: &Series) {
             if lost > 0 {
                 let _ = writeln!(notes, "{who}: {lost} messages dropped in all rounds");
             }
+            let peers = rounds.iter().map(|sample| sample.measured.count).min();
+            match (cell.kind, peers) {
+                (Kind::Idle, Some(peers)) if peers < cell.count as u64 => {
+                    let _ = writeln!(notes, "{who}: {peers} peers, for want of open files");
+                }
+                _ => {}
+            }
         }
     }
 }
 
 fn value(measure: &Measure, series: &Series) -> Option<f64> {
-    median(series.rounds.as_ref().ok()?.iter().map(measure.of))
+    let rounds = series.rounds.as_ref().ok()?.iter();
+    median(rounds.map(|sample| (measure.of)(&sample.measured)))
 }
 
 fn number(measure: &Measure, series: &Series) -> String {
@@ -199,23 +201,26 @@ fn ratio(measure: &Measure, libzmq: &Series, wirelark: &Series) -> String {
 pub fn raw(reports: &[CellReport]) -> String {
     let mut text = String::from(
         "cell\tcontestant\tround\tcount\tseconds\tper_second\tcpu_s_per_million\tmedian_us\
-         \tp99_us\tlost\n",
+         \tp99_us\tmemory_bytes\twake_ups\tlost\n",
     );
     for report in reports {
         for series in &report.series {
             for (index, sample) in series.rounds.iter().flatten().enumerate() {
+                let measured = &sample.measured;
                 let _ = writeln!(
                     text,
-                    "{}\t{}\t{}\t{}\t{:.4}\t{:.0}\t{:.4}\t{:.2}\t{:.2}\t{}",
+                    "{}\t{}\t{}\t{}\t{:.4}\t{:.0}\t{:.4}\t{:.2}\t{:.2}\t{}\t{}\t{}",
                     report.cell.name(),
-                    series.contestant.argument(),
+                    word(series.contestant),
                     index + 1,
-                    sample.count,
-                    sample.elapsed.as_secs_f64(),
-                    sample.per_second(),
-                    sample.cpu_seconds_per_million(),
-                    (MEDIAN.of)(sample),
-                    (P99.of)(sample),
+                    measured.count,
+                    measured.elapsed.as_secs_f64(),
+                    measured.per_second(),
+                    measured.cpu_seconds_per_million(),
+                    (MEDIAN.of)(measured),
+                    (P99.of)(measured),
+                    measured.memory,
+                    measured.wake_ups,
                     sample.lost,
                 );
             }

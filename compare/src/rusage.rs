@@ -1,17 +1,41 @@
-//! Processor time of this process, all threads, user and system.
+//! Processor time of this process, all threads, user and system, and how often they were woken.
 
 use std::mem::MaybeUninit;
 use std::time::Duration;
 
 /// What the process has used since it started.
 pub fn cpu_time() -> Duration {
+    let usage = usage();
+    duration(usage.ru_utime) + duration(usage.ru_stime)
+}
+
+/// How often a thread of the process has slept and been woken.
+pub fn wake_ups() -> u64 {
+    u64::try_from(usage().ru_nvcsw).unwrap_or(0)
+}
+
+/// What the calling thread has used since it started.
+pub fn thread_time() -> Duration {
+    let mut time = MaybeUninit::<libc::timespec>::zeroed();
+    // SAFETY: a valid out-pointer; the clock of the calling thread cannot fail, and zero is a valid
+    // answer if it did.
+    let time = unsafe {
+        libc::clock_gettime(libc::CLOCK_THREAD_CPUTIME_ID, time.as_mut_ptr());
+        time.assume_init()
+    };
+    Duration::new(
+        u64::try_from(time.tv_sec).unwrap_or(0),
+        u32::try_from(time.tv_nsec).unwrap_or(0),
+    )
+}
+
+fn usage() -> libc::rusage {
     let mut usage = MaybeUninit::<libc::rusage>::zeroed();
     // SAFETY: a valid out-pointer; RUSAGE_SELF cannot fail, and zero is a valid answer if it did.
-    let usage = unsafe {
+    unsafe {
         libc::getrusage(libc::RUSAGE_SELF, usage.as_mut_ptr());
         usage.assume_init()
-    };
-    duration(usage.ru_utime) + duration(usage.ru_stime)
+    }
 }
 
 fn duration(time: libc::timeval) -> Duration {

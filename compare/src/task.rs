@@ -22,45 +22,38 @@ pub enum Role {
     Reply,
     /// Connects a REQ and times.
     Request,
+    /// Both of them in one process.
+    RoundTrip,
     /// Binds a PUB and sends within the window.
     Publish,
     /// As `Publish`, but connects the PUB.
     PublishTo,
     /// Connects all the SUBs and counts.
     Subscribe,
+    /// Both of them in one process.
+    Distribute,
     /// Binds an XSUB and an XPUB and forwards between them.
     Forward,
     /// Binds a ROUTER and echoes.
     Route,
     /// Connects all the DEALERs and counts.
     Deal,
+    /// Connects DEALERs, each for one request, and counts.
+    Call,
+    /// Binds a PUB and sends topics.
+    PublishTopics,
+    /// Connects a SUB with many prefixes and counts.
+    SubscribeTopics,
+    /// Binds a ROUTER and looks at itself while nobody says anything.
+    Host,
+    /// Connects plain connections that say nothing; no library's.
+    Idle,
     /// Binds a PAIR and counts.
     PairIn,
     /// Connects a PAIR and floods.
     PairOut,
     /// Both of them in one process.
     Pair,
-}
-
-impl Role {
-    fn argument(self) -> &'static str {
-        match self {
-            Self::Pull => "pull",
-            Self::Push => "push",
-            Self::Pipeline => "pipeline",
-            Self::Reply => "reply",
-            Self::Request => "request",
-            Self::Publish => "publish",
-            Self::PublishTo => "publish_to",
-            Self::Subscribe => "subscribe",
-            Self::Forward => "forward",
-            Self::Route => "route",
-            Self::Deal => "deal",
-            Self::PairIn => "pair_in",
-            Self::PairOut => "pair_out",
-            Self::Pair => "pair",
-        }
-    }
 }
 
 /// Everything a worker knows.
@@ -83,8 +76,14 @@ pub struct Task {
     #[arg(long)]
     pub hwm: usize,
     /// How many sockets one of the processes has, where there are many of them.
-    #[arg(long, default_value_t = 0)]
+    #[arg(long)]
     pub peers: usize,
+    /// How many prefixes are subscribed to.
+    #[arg(long)]
+    pub prefixes: usize,
+    /// Whether the application computes on every processor meanwhile.
+    #[arg(long)]
+    pub busy: bool,
     /// Where the publisher hears of its subscribers' progress.
     #[arg(long)]
     pub acks: Option<SocketAddr>,
@@ -104,22 +103,23 @@ impl Task {
             arguments.push(name.into());
             arguments.push(value.into());
         };
-        add("--contestant", self.contestant.argument().to_owned());
-        add("--role", self.role.argument().to_owned());
+        add("--contestant", word(self.contestant));
+        add("--role", word(self.role));
         add("--endpoint", self.endpoint.clone());
         add("--size", self.size.to_string());
         add("--warm-up-ms", self.warm_up_ms.to_string());
         add("--measure-ms", self.measure_ms.to_string());
         add("--hwm", self.hwm.to_string());
         add("--peers", self.peers.to_string());
+        add("--prefixes", self.prefixes.to_string());
         if let Some(acks) = self.acks {
             add("--acks", acks.to_string());
         }
         if let Some(cpu) = self.cpu {
             add("--cpu", cpu.to_string());
         }
-        if self.curve {
-            arguments.push("--curve".into());
+        for (name, is_set) in [("--busy", self.busy), ("--curve", self.curve)] {
+            arguments.extend(is_set.then(|| name.into()));
         }
         arguments
     }
@@ -131,7 +131,15 @@ impl Task {
             .max(1)
     }
 
-    pub fn is_round_trip(&self) -> bool {
-        matches!(self.role, Role::Request | Role::Reply)
+    /// Whether each message takes so long that the clock may be looked at every time.
+    pub fn is_slow(&self) -> bool {
+        matches!(self.role, Role::Request | Role::RoundTrip | Role::Call) || self.busy
     }
+}
+
+/// The word of a value on the command line.
+pub fn word(value: impl ValueEnum) -> String {
+    value
+        .to_possible_value()
+        .map_or_else(String::new, |value| value.get_name().to_owned())
 }

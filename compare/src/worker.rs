@@ -15,8 +15,8 @@ use anyhow::Result;
 use crate::affinity;
 use crate::contestant::Contestant;
 use crate::meter::Measured;
-use crate::task::Task;
-use crate::{lark, libzmq};
+use crate::task::{Role, Task};
+use crate::{idle, lark, libzmq, memory};
 
 /// First words of the lines above.
 pub const READY: &str = "ready";
@@ -88,6 +88,10 @@ fn play(task: &Task, post: &Post) -> Result<Measured> {
     if let Some(cpu) = task.cpu {
         // Before the first thread of either library, so that all of them inherit it.
         affinity::pin_to(cpu)?;
+    }
+    memory::raise_open_files()?;
+    if task.role == Role::Idle {
+        return idle::play(task, post);
     }
     match task.contestant {
         Contestant::Libzmq => libzmq::play(task, post),

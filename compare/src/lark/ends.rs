@@ -5,7 +5,7 @@ use std::future::Future;
 use anyhow::Result;
 use wirelark::{Message, PairSocket, PullSocket, PushSocket};
 
-use super::{UNLIMITED, curve};
+use super::{UNLIMITED, context, curve};
 use crate::task::Task;
 use crate::worker::Post;
 
@@ -24,6 +24,7 @@ pub trait Sending: Send + Sync + Sized + 'static {
 impl Receiving for PullSocket {
     async fn open(task: &Task, post: &Post) -> Result<Self> {
         let socket = Self::builder()
+            .context(&context(task)?)
             .recv_hwm(task.hwm)
             .recv_hwm_bytes(UNLIMITED)
             .security(curve::server(task)?)
@@ -41,6 +42,7 @@ impl Receiving for PullSocket {
 impl Sending for PushSocket {
     fn open(task: &Task) -> Result<Self> {
         let socket = Self::builder()
+            .context(&context(task)?)
             .send_hwm(task.hwm)
             .send_hwm_bytes(UNLIMITED)
             .security(curve::client(task)?)
@@ -56,7 +58,7 @@ impl Sending for PushSocket {
 
 impl Receiving for PairSocket {
     async fn open(task: &Task, post: &Post) -> Result<Self> {
-        let socket = pair(task);
+        let socket = pair(task)?;
         let endpoint = socket.bind(task.endpoint.as_str()).await?;
         post.ready(&endpoint.to_string(), None);
         Ok(socket)
@@ -69,7 +71,7 @@ impl Receiving for PairSocket {
 
 impl Sending for PairSocket {
     fn open(task: &Task) -> Result<Self> {
-        let socket = pair(task);
+        let socket = pair(task)?;
         socket.connect(task.endpoint.as_str())?;
         Ok(socket)
     }
@@ -79,11 +81,13 @@ impl Sending for PairSocket {
     }
 }
 
-fn pair(task: &Task) -> PairSocket {
-    PairSocket::builder()
+fn pair(task: &Task) -> Result<PairSocket> {
+    let socket = PairSocket::builder()
+        .context(&context(task)?)
         .send_hwm(task.hwm)
         .recv_hwm(task.hwm)
         .send_hwm_bytes(UNLIMITED)
         .recv_hwm_bytes(UNLIMITED)
-        .build()
+        .build();
+    Ok(socket)
 }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
+use tokio::task::JoinHandle;
 use wirelark::{DealerSocket, RouterSocket};
 
 use super::{UNLIMITED, until_done};
@@ -44,6 +45,10 @@ pub async fn deal(task: Arc<Task>) -> Result<Measured> {
         let task = Arc::clone(&task);
         running.push(tokio::spawn(async move { ask(&task).await }));
     }
+    finish(running).await
+}
+
+async fn finish(running: Vec<JoinHandle<Result<Meter>>>) -> Result<Measured> {
     let mut meters = Vec::new();
     for dealer in running {
         meters.push(dealer.await.context("a dealer panicked")??);
@@ -51,7 +56,7 @@ pub async fn deal(task: Arc<Task>) -> Result<Measured> {
     Measured::of_many(meters.into_iter())
 }
 
-async fn ask(task: &Task) -> Result<Meter> {
+fn open(task: &Task) -> Result<DealerSocket> {
     let socket = DealerSocket::builder()
         .send_hwm(task.hwm)
         .recv_hwm(task.hwm)
@@ -59,6 +64,11 @@ async fn ask(task: &Task) -> Result<Meter> {
         .recv_hwm_bytes(UNLIMITED)
         .build();
     socket.connect(task.endpoint.as_str())?;
+    Ok(socket)
+}
+
+async fn ask(task: &Task) -> Result<Meter> {
+    let socket = open(task)?;
     let mut asker = Asker::new(task);
     for _ in 0..WINDOW {
         if let Some(request) = asker.ask() {
@@ -74,4 +84,23 @@ async fn ask(task: &Task) -> Result<Meter> {
             socket.send(request).await?;
         }
     }
+}
+
+/// Many tasks, each of which connects, asks once and closes, over and over.
+pub async fn call(task: Arc<Task>) -> Result<Measured> {
+    let mut running = Vec::new();
+    for _ in 0..task.peers {
+        let task = Arc::clone(&task);
+        running.push(tokio::spawn(async move {
+            let mut asker = Asker::new(&task);
+            while let Some(request) = asker.ask() {
+                let socket = open(&task)?;
+                socket.send(request).await?;
+                let reply = socket.recv().await?;
+                asker.hear(reply.first())?;
+            }
+            anyhow::Ok(asker.into_meter())
+        }));
+    }
+    finish(running).await
 }

@@ -89,3 +89,42 @@ fn hear_many(sockets: &[Socket], askers: &mut [Asker]) -> Result<()> {
     }
     Ok(())
 }
+
+/// Many sockets at a time over `zmq_poll`, each of which connects, asks once and closes; then
+/// another takes its place.
+pub fn call(context: Context, task: &Task) -> Result<Measured> {
+    let mut calls = Vec::new();
+    for _ in 0..task.peers {
+        let mut asker = Asker::new(task);
+        calls.extend(begin(context, task, &mut asker)?.map(|socket| (socket, asker)));
+    }
+    let mut meters = Vec::new();
+    let mut reply = Message::new();
+    while !calls.is_empty() {
+        let mut poller = Poller::new(calls.iter().map(|(socket, _)| socket));
+        let ready: Vec<bool> = poller.wait()?.collect();
+        // From the end, so that what takes a place has had its turn.
+        for (at, _) in ready.iter().enumerate().rev().filter(|(_, ready)| **ready) {
+            let (socket, mut asker) = calls.swap_remove(at);
+            socket.recv(&mut reply)?;
+            asker.hear(reply.bytes())?;
+            socket.close()?;
+            match begin(context, task, &mut asker)? {
+                Some(socket) => calls.push((socket, asker)),
+                None => meters.push(asker.into_meter()),
+            }
+        }
+    }
+    Measured::of_many(meters.into_iter())
+}
+
+/// A socket that has asked; none once the last request has been made.
+fn begin(context: Context, task: &Task, asker: &mut Asker) -> Result<Option<Socket>> {
+    let Some(request) = asker.ask() else {
+        return Ok(None);
+    };
+    let socket = context.socket(ffi::DEALER, task.hwm)?;
+    socket.connect(&task.endpoint)?;
+    socket.send_copy(request)?;
+    Ok(Some(socket))
+}

@@ -18,6 +18,7 @@ pub struct PollItem {
 }
 
 pub const PAIR: c_int = 0;
+pub const PUB: c_int = 1;
 pub const SUB: c_int = 2;
 pub const REQ: c_int = 3;
 pub const REP: c_int = 4;
@@ -48,6 +49,7 @@ unsafe extern "C" {
     pub fn zmq_strerror(number: c_int) -> *const c_char;
     pub fn zmq_ctx_new() -> *mut c_void;
     pub fn zmq_socket(context: *mut c_void, kind: c_int) -> *mut c_void;
+    pub fn zmq_close(socket: *mut c_void) -> c_int;
     pub fn zmq_bind(socket: *mut c_void, endpoint: *const c_char) -> c_int;
     pub fn zmq_connect(socket: *mut c_void, endpoint: *const c_char) -> c_int;
     pub fn zmq_setsockopt(

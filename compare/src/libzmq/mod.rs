@@ -3,8 +3,12 @@
 //! Used the way its documentation shows: plain threads, blocking `send` and `recv`, one I/O thread.
 
 mod exchange;
+mod fan_out;
 mod ffi;
+mod idle;
+mod matching;
 mod roles;
+mod round_trip;
 mod socket;
 
 pub use roles::play;

@@ -1,7 +1,7 @@
 //! Safe handles on libzmq: a context, a socket, a message. No more than the roles need.
 //!
-//! Contexts and sockets are never closed: a worker process ends with its round, and the end of the
-//! process is not what is measured.
+//! Contexts are never terminated, and sockets only closed where that is what is measured: a worker
+//! process ends with its round.
 
 use std::ffi::{CStr, CString, c_int, c_void};
 use std::marker::PhantomData;
@@ -103,8 +103,16 @@ impl Socket {
         Err(last_error("zmq_proxy"))
     }
 
-    pub fn subscribe_to_all(&self) -> Result<()> {
-        self.set(ffi::SUBSCRIBE, &[])
+    pub fn subscribe(&self, prefix: &[u8]) -> Result<()> {
+        self.set(ffi::SUBSCRIBE, prefix)
+    }
+
+    pub fn close(self) -> Result<()> {
+        // SAFETY: a live socket, which nobody can use any more.
+        if unsafe { ffi::zmq_close(self.raw) } != 0 {
+            return Err(last_error("zmq_close"));
+        }
+        Ok(())
     }
 
     /// Encrypts, as the side that is known by its key. Takes anybody in.
@@ -245,9 +253,9 @@ pub struct Poller {
 }
 
 impl Poller {
-    pub fn new(sockets: &[Socket]) -> Self {
+    pub fn new<'a>(sockets: impl IntoIterator<Item = &'a Socket>) -> Self {
         let items = sockets
-            .iter()
+            .into_iter()
             .map(|socket| ffi::PollItem {
                 socket: socket.raw,
                 fd: 0,
