@@ -1,15 +1,17 @@
-//! Who is measured: libzmq, or wirelark on one of tokio's runtimes.
+//! Who is measured: libzmq, wirelark on one of tokio's runtimes, or no library at all.
 
 use clap::ValueEnum;
 
-use crate::cell::Cell;
+use crate::cell::{Cell, Kind};
 
-/// One way of running one library.
+/// One way of running one library, or none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 #[value(rename_all = "snake_case")]
 pub enum Contestant {
     /// The C library, from plain threads.
     Libzmq,
+    /// No library: what can be had at most.
+    Plain,
     /// Wirelark on tokio's single-threaded runtime.
     CurrentThread,
     /// Wirelark on tokio's default runtime, the socket used by the main task (`block_on`).
@@ -28,6 +30,10 @@ impl Contestant {
             Self::Libzmq | Self::MultiMain | Self::MultiSpawned => true,
             // One thread cannot be busy on every processor.
             Self::CurrentThread => !cell.is_busy(),
+            Self::Plain => {
+                let kinds = [Kind::Push, Kind::Req, Kind::Pub, Kind::Router];
+                kinds.contains(&cell.kind) && !cell.is_within() && !cell.is_busy()
+            }
         }
     }
 
@@ -35,6 +41,7 @@ impl Contestant {
     pub fn label(self) -> &'static str {
         match self {
             Self::Libzmq => "libzmq",
+            Self::Plain => "a plain program",
             Self::CurrentThread => "current_thread",
             Self::MultiMain => "multi_thread, main task",
             Self::MultiSpawned => "multi_thread, spawned task",

@@ -13,7 +13,7 @@ use std::sync::{Arc, OnceLock};
 use anyhow::{Result, bail};
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::oneshot;
-use tokio::task::{spawn_blocking, yield_now};
+use tokio::task::yield_now;
 use wirelark::{Context, PairSocket, PullSocket, PushSocket};
 
 use crate::busy;
@@ -118,7 +118,7 @@ async fn receive_all(socket: impl Receiving) -> Result<Measured> {
 
 async fn push<S: Sending>(task: &Task, post: Post) -> Result<Measured> {
     let (sent, cpu, _socket) = flood::<S>(task).await?;
-    until_done(post).await?;
+    post.until_done().await?;
     Ok(Measured {
         count: sent,
         cpu: cpu.elapsed(),
@@ -171,9 +171,4 @@ where
     };
     let measured = receiver.await??;
     measured.check_sent(flooded.map_or(0, |(sent, ..)| sent))
-}
-
-/// [`Post::wait_until_done`] without holding up the runtime, which still has messages to deliver.
-async fn until_done(post: Post) -> Result<()> {
-    Ok(spawn_blocking(move || post.wait_until_done()).await?)
 }

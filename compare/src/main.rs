@@ -22,6 +22,7 @@ mod memory;
 mod meter;
 mod pace;
 mod payload;
+mod plain;
 mod report;
 mod round;
 mod rusage;
@@ -165,9 +166,9 @@ fn compare(arguments: &Arguments) -> Result<ExitCode> {
     })
 }
 
-/// Libzmq first, then the chosen ways of running wirelark.
+/// Libzmq first, then the plain program, then the chosen ways of running wirelark.
 fn contestants(chosen: &[Contestant]) -> Vec<Contestant> {
-    let mut contestants = vec![Contestant::Libzmq];
+    let mut contestants = vec![Contestant::Libzmq, Contestant::Plain];
     contestants.extend(
         Contestant::WIRELARK
             .into_iter()

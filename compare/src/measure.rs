@@ -1,6 +1,7 @@
 //! What the numbers of a cell mean: the sections of the report and the measures in them.
 
-use crate::cell::{Cell, Kind};
+use crate::cell::{Cell, Kind, Transport};
+use crate::contestant::Contestant;
 use crate::meter::Measured;
 
 /// What a column of numbers means.
@@ -69,6 +70,8 @@ pub const CPU: Measure = Measure {
 pub struct Section {
     pub title: &'static str,
     pub measures: &'static [Measure],
+    /// Whether there are cells that a plain program can be measured in.
+    pub has_plain: bool,
     /// Whether processor time per message says anything.
     pub has_cpu: bool,
 }
@@ -96,6 +99,10 @@ pub fn section(cell: Cell) -> Section {
     Section {
         title,
         measures,
+        has_plain: Contestant::Plain.takes_part(Cell {
+            transport: Transport::Tcp,
+            ..cell
+        }),
         has_cpu: !cell.is_busy() && cell.kind != Kind::Idle,
     }
 }

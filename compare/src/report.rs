@@ -85,6 +85,9 @@ pub fn tables(reports: &[CellReport]) -> String {
 fn head(text: &mut String, section: &Section) {
     let columns = ["cell", "wirelark on", "measure"];
     let mut numbers = vec!["libzmq", "wirelark", "ratio"];
+    if section.has_plain {
+        numbers.extend(["plain program", "its lead"]);
+    }
     if section.has_cpu {
         numbers.extend([
             "CPU s/million libzmq",
@@ -113,7 +116,7 @@ fn rows(text: &mut String, report: &CellReport, section: &Section) {
         return;
     };
     for wirelark in &report.series {
-        if wirelark.contestant == Contestant::Libzmq {
+        if !Contestant::WIRELARK.contains(&wirelark.contestant) {
             continue;
         }
         for measure in section.measures {
@@ -122,16 +125,22 @@ fn rows(text: &mut String, report: &CellReport, section: &Section) {
                 wirelark.contestant.label().to_owned(),
                 measure.name.to_owned(),
             ];
-            let mut compare = |measure| {
-                row.extend([
+            let compared = |measure| {
+                [
                     number(measure, libzmq),
                     number(measure, wirelark),
                     ratio(measure, libzmq, wirelark),
-                ]);
+                ]
             };
-            compare(measure);
+            row.extend(compared(measure));
+            if section.has_plain {
+                row.extend(match report.of(Contestant::Plain) {
+                    Some(plain) => [number(measure, plain), ratio(measure, wirelark, plain)],
+                    None => ["-", "-"].map(str::to_owned),
+                });
+            }
             if section.has_cpu {
-                compare(&CPU);
+                row.extend(compared(&CPU));
             }
             let _ = writeln!(text, "| {} |", row.join(" | "));
         }
@@ -183,13 +192,14 @@ fn significant(value: f64) -> String {
     format!("{value:.decimals$}")
 }
 
-fn ratio(measure: &Measure, libzmq: &Series, wirelark: &Series) -> String {
-    match (value(measure, libzmq), value(measure, wirelark)) {
-        (Some(theirs), Some(ours)) if theirs > 0.0 && ours > 0.0 => {
+/// How many times better the second is.
+fn ratio(measure: &Measure, first: &Series, second: &Series) -> String {
+    match (value(measure, first), value(measure, second)) {
+        (Some(that), Some(this)) if that > 0.0 && this > 0.0 => {
             let ratio = if measure.more_is_better {
-                ours / theirs
+                this / that
             } else {
-                theirs / ours
+                that / this
             };
             format!("{ratio:.2}x")
         }

@@ -11,12 +11,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
 use anyhow::Result;
+use tokio::task::spawn_blocking;
 
 use crate::affinity;
 use crate::contestant::Contestant;
 use crate::meter::Measured;
 use crate::task::{Role, Task};
-use crate::{idle, lark, libzmq, memory};
+use crate::{idle, lark, libzmq, memory, plain};
 
 /// First words of the lines above.
 pub const READY: &str = "ready";
@@ -65,6 +66,11 @@ impl Post {
             .recv()
             .ok();
     }
+
+    /// The same without holding up the runtime, which still has messages to deliver.
+    pub async fn until_done(self) -> Result<()> {
+        Ok(spawn_blocking(move || self.wait_until_done()).await?)
+    }
 }
 
 /// Runs the task and ends the process.
@@ -95,6 +101,7 @@ fn play(task: &Task, post: &Post) -> Result<Measured> {
     }
     match task.contestant {
         Contestant::Libzmq => libzmq::play(task, post),
+        Contestant::Plain => plain::play(task, post),
         Contestant::CurrentThread | Contestant::MultiMain | Contestant::MultiSpawned => {
             lark::play(task, post)
         }

@@ -6,7 +6,7 @@ use anyhow::{Context as _, Result};
 use tokio::task::JoinHandle;
 use wirelark::{DealerSocket, RouterSocket};
 
-use super::{UNLIMITED, until_done};
+use super::UNLIMITED;
 use crate::exchange::{Answerer, Asker, WINDOW};
 use crate::meter::{Measured, Meter};
 use crate::task::Task;
@@ -29,7 +29,7 @@ pub async fn route(task: &Task, post: Post) -> Result<Measured> {
         if was_last {
             // The last replies may still be on their way; the process must not end yet.
             let measured = answerer.finish();
-            until_done(post).await?;
+            post.until_done().await?;
             return Ok(measured);
         }
     }

@@ -8,7 +8,7 @@ use tokio::net::TcpStream;
 use tokio::task::spawn_blocking;
 use wirelark::{PubSocket, SubSocket, XPubSocket, XSubSocket, proxy};
 
-use super::{UNLIMITED, context, until_done};
+use super::{UNLIMITED, context};
 use crate::acks::{AckListener, AckSender, Subscriber, Window};
 use crate::meter::{Measured, Meter};
 use crate::pace::{Pacer, Phase};
@@ -22,7 +22,7 @@ pub async fn publish(task: &Task, post: Post) -> Result<Measured> {
     let address = publisher.listener.address()?;
     post.ready(&publisher.endpoint, Some(&address));
     let (sent, cpu, _socket) = publisher.run(task).await?;
-    until_done(post).await?;
+    post.until_done().await?;
     Ok(Measured {
         count: sent,
         cpu: cpu.elapsed(),
@@ -128,7 +128,7 @@ pub async fn forward(task: &Task, post: Post) -> Result<Measured> {
     post.ready(&publishers.to_string(), Some(&subscribers));
     tokio::select! {
         ended = proxy(&front, &back) => bail!("the proxy ended: {:?}", ended?),
-        done = until_done(post) => done?,
+        done = post.until_done() => done?,
     }
     Ok(Measured {
         cpu: cpu.elapsed(),

@@ -5,7 +5,7 @@ use tokio::io::AsyncReadExt;
 use tokio::time::timeout;
 use wirelark::{PubSocket, SubSocket};
 
-use super::{UNLIMITED, fan_out, until_done};
+use super::{UNLIMITED, fan_out};
 use crate::acks::{AckListener, AckSender, Subscriber, Window};
 use crate::matching::{PROBE_EVERY, Topics, first_prefixes, last_prefix, payload_of};
 use crate::memory::Baseline;
@@ -57,7 +57,7 @@ pub async fn publish(task: &Task, post: Post) -> Result<Measured> {
             Phase::End => break,
         }
     }
-    until_done(post).await?;
+    post.until_done().await?;
     Ok(Measured {
         count: sent,
         cpu: cpu.elapsed(),

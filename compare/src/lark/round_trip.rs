@@ -6,7 +6,7 @@ use anyhow::Result;
 use tokio::sync::oneshot;
 use wirelark::{RepSocket, ReqSocket};
 
-use super::{UNLIMITED, context, until_done};
+use super::{UNLIMITED, context};
 use crate::latency::Latencies;
 use crate::meter::{Measured, Meter};
 use crate::pace::{Pacer, Phase};
@@ -18,7 +18,7 @@ pub async fn reply(task: &Task, post: Post) -> Result<Measured> {
     let socket = open(task, &post).await?;
     let measured = answer(&socket).await?;
     // The reply to the last request may still be on its way; the process must not end yet.
-    until_done(post).await?;
+    post.until_done().await?;
     Ok(measured)
 }
 
