@@ -211,6 +211,9 @@ pub mod kind {
     };
 }
 
+/// The frames of a [`Message`] that are shared instead of copied, from the crate [`bytes`].
+#[doc(no_inline)]
+pub use bytes::Bytes;
 pub use endpoint::{
     Endpoint, EndpointError, EndpointProblem, InprocEndpoint, IpcEndpoint, PeerAddress, TcpEndpoint,
 };

@@ -48,10 +48,15 @@ impl Core {
                 _ = closed.wait_for(Option::is_some) => return,
             }
         }
-        // Where nobody has come for it, or the dialer has given up before.
-        let left = gone.iter().filter_map(|attached| attached.undelivered());
-        let left = left.flat_map(|standing| standing.outbound.drain());
-        self.count_departed(left.map(|batch| batch.messages() as u64).sum());
+        gone.iter().for_each(|attached| self.count_left(attached));
+    }
+
+    /// An endpoint that was taken away has come to its end. Counts what nobody has come for until then,
+    /// or the dialer has given up before; once.
+    pub(super) fn count_left(&self, gone: &Attached) {
+        let left = gone.undelivered().map(|standing| standing.outbound.drain());
+        let left = left.unwrap_or_default();
+        self.count_departed(left.iter().map(|batch| batch.messages() as u64).sum());
     }
 
     /// Messages had nowhere to go when a peer, or the way to it, was given up.

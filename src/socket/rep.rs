@@ -220,7 +220,15 @@ impl Request {
         &self.peer
     }
 
-    /// Takes the question and a handle for the answer apart.
+    /// Takes the question and a handle for the answer apart, as for an answer that is made of the question:
+    ///
+    /// ```
+    /// # use wirelark::{ReplyError, Request};
+    /// async fn echo(request: Request) -> Result<(), ReplyError> {
+    ///     let (question, reply) = request.into_parts();
+    ///     reply.send(question).await
+    /// }
+    /// ```
     pub fn into_parts(self) -> (Message, Reply) {
         (self.message, Reply { route: self.route })
     }

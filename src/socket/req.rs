@@ -80,6 +80,10 @@ impl ReqSocket {
     /// the answer to the next request. With [`correlate`](crate::SocketBuilder::correlate) the
     /// connection stays, and the late reply is dropped and counted. Either way
     /// `tokio::time::timeout` around it is all that a client needs to give up on a server.
+    ///
+    /// A request that is put aside, neither polled nor dropped, may have been woken to read the replies of
+    /// all, so that those of other tasks wait for it. Await it, poll it in a `select!`, or spawn it.
+    ///
     /// An answer is always waited for, so there is no form of this that does not wait:
     /// [`try_send`](Self::try_send) and [`try_recv`](Self::try_recv) are its halves.
     ///

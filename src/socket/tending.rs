@@ -32,6 +32,14 @@ impl Tending {
     /// The task has come to its end, and the endpoint with it.
     pub(super) fn finish(mut self) {
         self.finished = true;
+        let endpoints = self.core.state.lock().endpoints.clone();
+        // Else the socket is closing, and its report counts what is left.
+        if !endpoints
+            .iter()
+            .any(|other| Arc::ptr_eq(other, &self.attached))
+        {
+            self.core.count_left(&self.attached);
+        }
     }
 
     /// The task will not try again, though nobody has taken the endpoint away.

@@ -100,6 +100,12 @@ async fn a_lost_connection_can_be_the_last() {
         soon(pull.recv()).await.unwrap();
         soon(push.close()).await;
         gives_up(&pull, &mut events, &endpoint).await;
+        // Nobody but another connect brings them together again.
+        let push = PushSocket::new();
+        push.bind(&endpoint).await.unwrap();
+        pull.connect(&endpoint).unwrap();
+        soon(push.send("y")).await.unwrap();
+        assert_eq!(soon(pull.recv()).await.unwrap(), "y");
     }
 }
 
@@ -152,6 +158,29 @@ async fn what_nobody_came_for_when_an_endpoint_was_taken_away_is_counted() {
             push.disconnect(&place).unwrap();
             until(|| push.stats().drops.departed == 3).await;
             assert_eq!(push.stats().dropped, 3);
+        }
+    }
+}
+
+/// By the report of a close that comes before linger has passed.
+#[tokio::test]
+async fn what_an_endpoint_left_behind_is_in_the_report() {
+    for transport in Transport::ALL {
+        for linger in [0, 20] {
+            let push = PushSocket::builder()
+                .linger(Duration::from_millis(linger))
+                .build();
+            let place = transport.somewhere();
+            push.connect(&place).unwrap();
+            for number in 0..3 {
+                soon(push.send(number.to_string())).await.unwrap();
+            }
+            push.disconnect(&place).unwrap();
+            assert_eq!(
+                soon(push.close()).await.unsent,
+                3,
+                "{transport:?}, {linger}"
+            );
         }
     }
 }

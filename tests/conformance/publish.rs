@@ -80,10 +80,12 @@ async fn subscriptions_are_counted(transport: Transport) {
     subscriber.unsubscribe("never subscribed").unwrap();
     // What comes behind it in order shows that the cancellation was none.
     subscriber.subscribe("b").unwrap();
+    assert_eq!(subscriber.topic_count(), 2);
     soon(publisher.wait_for_subscribers("b", 1)).await.unwrap();
     publisher.send("a 1").await.unwrap();
     assert_eq!(soon(subscriber.recv()).await.unwrap().text(), "a 1");
     subscriber.unsubscribe("a").unwrap();
+    assert_eq!(subscriber.topic_count(), 1);
     until(|| publisher.topic_count() == 1).await;
     publisher.send("a 2").await.unwrap();
     publisher.send("b 3").await.unwrap();
