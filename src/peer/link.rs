@@ -347,9 +347,6 @@ impl LinkEnd {
     /// other side has been quicker: that has done it then. Only afterwards may a new link begin,
     /// since a queue that outlives its connections keeps its name.
     pub(crate) fn hang_up(&self, reason: DisconnectReason, depart: impl FnOnce()) {
-        if std::mem::replace(&mut *self.link.over.lock(), true) {
-            return;
-        }
         let Link {
             client,
             server,
@@ -357,6 +354,11 @@ impl LinkEnd {
             caller,
             ..
         } = &*self.link;
+        // Whoever closes meanwhile only sees that the link is over. It still has to be told.
+        let unfinished = [client, server].map(|side| Some(side.hub.upgrade()?.unfinished()));
+        if std::mem::replace(&mut *self.link.over.lock(), true) {
+            return;
+        }
         let (mine, other) = if self.is_client {
             (client, server)
         } else {
@@ -389,6 +391,7 @@ impl LinkEnd {
             hub.depart(other.id, departure);
         }
         depart();
+        drop(unfinished);
         match (calls_when_free, mine.hub.upgrade()) {
             (Some(name), Some(hub)) => hub.call_later(name, caller),
             _ if comes_again => Arc::clone(caller).call_others(bound),

@@ -74,11 +74,19 @@ pub(crate) trait Hub: fmt::Debug + Send + Sync {
     #[cfg(feature = "inproc")]
     fn call_later(&self, name: Identity, caller: &Arc<link::Caller>);
 
+    /// A socket that is closed is not over for as long as this lives: it is still to be told something.
+    #[cfg(feature = "inproc")]
+    fn unfinished(&self) -> Unfinished;
+
     /// The connection to an admitted peer has ended.
     fn depart(&self, id: PeerId, departure: Departure);
 
     fn tell(&self, event: Event);
 }
+
+/// Something that has begun, and that its socket waits for when it is closed.
+#[cfg(feature = "inproc")]
+pub(crate) type Unfinished = Box<dyn fmt::Debug + Send>;
 
 /// A peer takes part.
 #[derive(Debug)]

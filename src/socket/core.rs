@@ -354,6 +354,11 @@ impl Hub for Core {
         self.turned_away.add(name, caller, &*self.pattern);
     }
 
+    #[cfg(feature = "inproc")]
+    fn unfinished(&self) -> crate::peer::Unfinished {
+        Box::new(self.tasks.begin())
+    }
+
     fn depart(&self, id: PeerId, departure: Departure) {
         let Some(peer) = self.state.lock().peers.get(&id).cloned() else {
             return;

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::options::Options;
-use crate::peer::{Admitted, Pulse};
+use crate::peer::{Admitted, Pulse, Unfinished};
 
 /// A socket that is closing and has not given up its name yet.
 #[derive(Debug)]
@@ -46,6 +46,10 @@ impl Hub for Closing {
     fn expel(&self, _: PeerId, _: PeerFault) {}
 
     fn call_later(&self, _: Identity, _: &Arc<Caller>) {}
+
+    fn unfinished(&self) -> Unfinished {
+        Box::new(())
+    }
 
     fn depart(&self, _: PeerId, _: Departure) {}
 
