@@ -20,6 +20,7 @@ on_every_transport!(
     all_are_abandoned_at_once,
     a_server_that_repeats_and_confuses,
     one_that_is_put_aside_holds_up_nobody,
+    a_storm_leaves_no_place_taken,
 );
 
 const MOST: usize = 1_024;
@@ -252,4 +253,92 @@ async fn one_that_is_put_aside_holds_up_nobody(transport: Transport) {
     answer(held).await;
     assert_eq!(soon(aside).await.unwrap(), "aside");
     serve.abort();
+}
+
+/// Polls a request so many times, each with a turn for everybody else.
+async fn ask_for_a_while(req: &ReqSocket, text: &str, polls: usize) {
+    let mut asking = pin!(req.request(text));
+    for _ in 0..polls {
+        tokio::select! {
+            biased;
+            reply = asking.as_mut() => {
+                if let Ok(reply) = reply {
+                    assert_eq!(reply.text(), text);
+                }
+                return;
+            }
+            () = std::future::ready(()) => {}
+        }
+        tokio::task::yield_now().await;
+    }
+}
+
+/// Requests are dropped at every poll while servers come, leave some of them unanswered, and go.
+async fn a_storm_leaves_no_place_taken(transport: Transport) {
+    const SERVERS: usize = 3;
+    const ASKERS: usize = 16;
+    let req = correlated();
+    let places: Vec<_> = (0..SERVERS).map(|_| transport.somewhere()).collect();
+    for place in &places {
+        req.connect(place).unwrap();
+    }
+    let servers: Vec<_> = places
+        .iter()
+        .map(|place| {
+            let place = place.clone();
+            tokio::spawn(async move {
+                for life in 1.. {
+                    let rep = server();
+                    while rep.bind(&place).await.is_err() {
+                        tokio::task::yield_now().await;
+                    }
+                    let mut unanswered = Vec::new();
+                    for number in 0..life * 7 {
+                        let request = rep.recv().await.unwrap();
+                        if number % 5 == 4 {
+                            unanswered.push(request);
+                        } else {
+                            let text = request.text().into_owned();
+                            request.reply(text).await.ok();
+                        }
+                    }
+                    rep.options().set_linger(Duration::ZERO);
+                    rep.close().await;
+                }
+            })
+        })
+        .collect();
+    let askers: Vec<_> = (0..ASKERS)
+        .map(|asker| {
+            let req = req.clone();
+            tokio::spawn(async move {
+                for round in 0..60 {
+                    let polls = (asker * 31 + round * 17) % 40;
+                    ask_for_a_while(&req, &format!("{asker} {round}"), polls).await;
+                }
+            })
+        })
+        .collect();
+    for asker in askers {
+        soon(asker).await.unwrap();
+    }
+    for server in servers {
+        server.abort();
+        assert!(soon(server).await.unwrap_err().is_cancelled());
+    }
+    for place in &places {
+        req.disconnect(place).unwrap();
+    }
+    until(|| req.peers().is_empty()).await;
+    // Every place is free.
+    let rep = server();
+    req.connect(rep.bind(transport.anywhere()).await.unwrap())
+        .unwrap();
+    let (asking, requests) = soon(fill(&req, &rep)).await;
+    for request in requests {
+        answer(request).await;
+    }
+    for (number, reply) in soon(join_all(asking)).await.into_iter().enumerate() {
+        assert_eq!(reply.unwrap().unwrap(), number.to_string());
+    }
 }
