@@ -1,6 +1,7 @@
 //! The worker processes of one round, as their parent sees them.
 
 use std::io::{BufRead, BufReader, Write};
+use std::path::PathBuf;
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::thread;
@@ -34,6 +35,7 @@ struct Member {
 
 /// The processes of a round. Dropping this ends those that still run.
 pub struct Crew {
+    program: PathBuf,
     deadline: Instant,
     members: Vec<Member>,
     sender: Sender<(usize, Option<String>)>,
@@ -42,9 +44,10 @@ pub struct Crew {
 }
 
 impl Crew {
-    pub fn new(deadline: Instant) -> Self {
+    pub fn new(program: PathBuf, deadline: Instant) -> Self {
         let (sender, lines) = mpsc::channel();
         Self {
+            program,
             deadline,
             members: Vec::new(),
             sender,
@@ -58,7 +61,7 @@ impl Crew {
 
     /// Starts the next member; members are numbered from 0.
     pub fn start(&mut self, task: &Task) -> Result<()> {
-        let mut child = Command::new(std::env::current_exe()?)
+        let mut child = Command::new(&self.program)
             .arg(COMMAND)
             .args(task.arguments())
             .stdin(Stdio::piped())

@@ -23,6 +23,7 @@ mod meter;
 mod pace;
 mod payload;
 mod plain;
+mod play;
 mod report;
 mod round;
 mod rusage;
@@ -79,6 +80,9 @@ struct Arguments {
     /// Only these ways of running wirelark
     #[arg(long, value_delimiter = ',')]
     runtime: Vec<Contestant>,
+    /// The program compare-peers, to measure other libraries in Rust, too
+    #[arg(long)]
+    peers: Option<PathBuf>,
     /// Print every round below the table
     #[arg(long)]
     raw: bool,
@@ -102,7 +106,7 @@ enum Hidden {
 fn main() -> Result<ExitCode> {
     let arguments = Arguments::parse();
     match &arguments.hidden {
-        Some(Hidden::Worker(task)) => worker::run(task),
+        Some(Hidden::Worker(task)) => worker::run(task, play::play),
         Some(Hidden::Spin { cpu }) => {
             spinner::spin(*cpu)?;
             Ok(ExitCode::FAILURE)
@@ -134,8 +138,9 @@ fn compare(arguments: &Arguments) -> Result<ExitCode> {
         settle: duration(settle)?,
         idle: duration(idle)?,
         hwm: arguments.hwm.max(1),
+        peers: arguments.peers.clone(),
     };
-    let contestants = contestants(&arguments.runtime);
+    let contestants = contestants(&arguments.runtime, arguments.peers.is_some());
 
     let load_before = host::load();
     let mut reports = Vec::new();
@@ -166,14 +171,18 @@ fn compare(arguments: &Arguments) -> Result<ExitCode> {
     })
 }
 
-/// Libzmq first, then the plain program, then the chosen ways of running wirelark.
-fn contestants(chosen: &[Contestant]) -> Vec<Contestant> {
+/// Libzmq first, then the plain program, then the chosen ways of running wirelark and the
+/// other libraries.
+fn contestants(chosen: &[Contestant], with_peers: bool) -> Vec<Contestant> {
     let mut contestants = vec![Contestant::Libzmq, Contestant::Plain];
     contestants.extend(
         Contestant::WIRELARK
             .into_iter()
             .filter(|contestant| chosen.is_empty() || chosen.contains(contestant)),
     );
+    if with_peers {
+        contestants.extend(Contestant::PEERS);
+    }
     contestants
 }
 

@@ -3,7 +3,7 @@
 //! Every round has its own processes, so that no contestant inherits another's threads, sockets or
 //! memory, and so that a contestant that hangs can be ended without harm to the rest.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail, ensure};
@@ -36,6 +36,8 @@ pub struct Setting {
     pub idle: Duration,
     /// Messages, at both ends, for small messages.
     pub hwm: usize,
+    /// The program that other libraries' workers are started from.
+    pub peers: Option<PathBuf>,
 }
 
 /// What one round showed, all processes together.
@@ -63,7 +65,11 @@ pub fn run(cell: Cell, contestant: Contestant, setting: &Setting) -> Result<Samp
 fn play(cell: Cell, contestant: Contestant, setting: &Setting, directory: &Path) -> Result<Sample> {
     let deadline = Instant::now() + (setting.warm_up + setting.measure) * PATIENCE + GRACE;
     let mut task = first_task(cell, contestant, setting, directory)?;
-    let mut crew = Crew::new(deadline);
+    let program = match Contestant::PEERS.contains(&contestant) {
+        true => setting.peers.clone().context("where is compare-peers?")?,
+        false => std::env::current_exe()?,
+    };
+    let mut crew = Crew::new(program, deadline);
     let mut between = None;
     if cell.kind == Kind::Proxy {
         // The two that are measured meet at the two ends of a third.

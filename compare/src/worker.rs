@@ -14,10 +14,9 @@ use anyhow::Result;
 use tokio::task::spawn_blocking;
 
 use crate::affinity;
-use crate::contestant::Contestant;
+use crate::memory;
 use crate::meter::Measured;
-use crate::task::{Role, Task};
-use crate::{idle, lark, libzmq, memory, plain};
+use crate::task::Task;
 
 /// First words of the lines above.
 pub const READY: &str = "ready";
@@ -73,12 +72,12 @@ impl Post {
     }
 }
 
-/// Runs the task and ends the process.
+/// Plays the task's role and ends the process.
 ///
 /// Ends it with the threads and sockets in it: an orderly close is not part of a round.
-pub fn run(task: &Task) -> ! {
+pub fn run(task: &Task, play: impl FnOnce(&Task, &Post) -> Result<Measured>) -> ! {
     let post = Post::open();
-    match play(task, &post) {
+    match prepare(task).and_then(|()| play(task, &post)) {
         Ok(measured) => {
             say(&format!("{RESULT} {}", measured.to_line()));
             process::exit(0)
@@ -90,22 +89,13 @@ pub fn run(task: &Task) -> ! {
     }
 }
 
-fn play(task: &Task, post: &Post) -> Result<Measured> {
+fn prepare(task: &Task) -> Result<()> {
     if let Some(cpu) = task.cpu {
-        // Before the first thread of either library, so that all of them inherit it.
+        // Before the first thread of any library, so that all of them inherit it.
         affinity::pin_to(cpu)?;
     }
     memory::raise_open_files()?;
-    if task.role == Role::Idle {
-        return idle::play(task, post);
-    }
-    match task.contestant {
-        Contestant::Libzmq => libzmq::play(task, post),
-        Contestant::Plain => plain::play(task, post),
-        Contestant::CurrentThread | Contestant::MultiMain | Contestant::MultiSpawned => {
-            lark::play(task, post)
-        }
-    }
+    Ok(())
 }
 
 fn say(line: &str) {
