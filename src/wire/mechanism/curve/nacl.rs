@@ -1,7 +1,7 @@
 //! [`Nacl`]: the cipher of CURVE: X25519, XSalsa20 and Poly1305, as in NaCl's `crypto_box`.
 
-use poly1305::Poly1305;
-use poly1305::universal_hash::KeyInit;
+use cryptoxide::mac::Mac;
+use cryptoxide::poly1305::Poly1305;
 use salsa20::cipher::consts::U10;
 use salsa20::cipher::{KeyIvInit, StreamCipher};
 use salsa20::{Salsa20, hsalsa};
@@ -59,9 +59,11 @@ fn begin(key: &Key, nonce: &[u8; 8]) -> (Salsa20, Key) {
 }
 
 fn prove(once: &Key, body: &[u8]) -> [u8; TAG] {
-    Poly1305::new((&**once).into())
-        .compute_unpadded(body)
-        .into()
+    let mut proof = Poly1305::new(once);
+    proof.input(body);
+    let mut tag = [0; TAG];
+    proof.raw_result(&mut tag);
+    tag
 }
 
 #[cfg(test)]
