@@ -164,13 +164,13 @@ pub enum SecurityFault {
     /// The peer does not vouch for the key that it uses in this connection.
     #[error("the client's key does not vouch for the key of this connection")]
     Vouch,
-    /// The nonce of a message is not above the last one: something was repeated, or put into another order.
-    #[error("the nonce {given} is not above {last}, the last one: a repeated message")]
+    /// The nonce of a frame does not follow the last one: something was repeated, left out, or put into another order.
+    #[error("the nonce {given} does not follow {last}: a repeated or missing message")]
     #[non_exhaustive]
     Nonce {
         /// The one that came.
         given: u64,
-        /// The highest one before it.
+        /// The one before it.
         last: u64,
     },
     /// This side has used up the nonces of a connection: 2^64 messages.

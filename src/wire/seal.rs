@@ -167,6 +167,7 @@ impl Seal {
     #[cfg(test)]
     pub(super) fn skip_nonces(&mut self, next: u64) {
         self.sealer.skip_to(next);
+        self.opener.skip_to(next);
     }
 
     /// Takes the buffer of a batch that has been written.

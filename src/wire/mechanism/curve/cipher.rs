@@ -5,14 +5,42 @@
 //! apart here, and the first one is done once per connection.
 
 use std::fmt;
+use std::ops::{Deref, DerefMut};
 
 use zeroize::Zeroizing;
 
 /// Bytes of the proof at the front of a box.
 pub(crate) const TAG: usize = 16;
 
-/// A key that is overwritten when it is dropped.
-pub(crate) type Key = Zeroizing<[u8; 32]>;
+/// A key that is overwritten when it is dropped, and shows nothing of itself.
+#[derive(Clone, Default)]
+pub(crate) struct Key(Zeroizing<[u8; 32]>);
+
+impl From<[u8; 32]> for Key {
+    fn from(bytes: [u8; 32]) -> Self {
+        Self(Zeroizing::new(bytes))
+    }
+}
+
+impl Deref for Key {
+    type Target = [u8; 32];
+
+    fn deref(&self) -> &[u8; 32] {
+        &self.0
+    }
+}
+
+impl DerefMut for Key {
+    fn deref_mut(&mut self) -> &mut [u8; 32] {
+        &mut self.0
+    }
+}
+
+impl fmt::Debug for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Key(..)")
+    }
+}
 
 /// See the [module](self).
 pub(crate) trait Cipher: fmt::Debug + Send + Sync {

@@ -6,7 +6,6 @@ use salsa20::cipher::consts::U10;
 use salsa20::cipher::{KeyIvInit, StreamCipher};
 use salsa20::{Salsa20, hsalsa};
 use x25519_dalek::{X25519_BASEPOINT_BYTES, x25519};
-use zeroize::Zeroizing;
 
 use super::cipher::{Cipher, Key, TAG};
 
@@ -24,14 +23,17 @@ impl Cipher for Nacl {
     }
 
     fn agree(&self, secret: &[u8; 32], public: &[u8; 32]) -> Option<Key> {
-        let shared = Zeroizing::new(x25519(*secret, *public));
+        let shared = Key::from(x25519(*secret, *public));
         // A public key of small order makes the result zero whatever the secret is.
         let any = shared.iter().fold(0, |any, byte| any | byte);
         (any != 0).then(|| self.derive(&shared, &[0; 16]))
     }
 
     fn derive(&self, key: &Key, prefix: &[u8; 16]) -> Key {
-        Zeroizing::new(hsalsa::<U10>((&**key).into(), prefix.into()).into())
+        Key::from(<[u8; 32]>::from(hsalsa::<U10>(
+            (&**key).into(),
+            prefix.into(),
+        )))
     }
 
     fn seal(&self, key: &Key, nonce: &[u8; 8], body: &mut [u8]) -> [u8; TAG] {

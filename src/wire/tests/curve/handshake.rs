@@ -301,3 +301,23 @@ fn only_a_whole_command_that_takes_computing_is_laborious() {
         assert_eq!(scene.frames[number].0, from);
     }
 }
+
+#[test]
+fn no_key_is_shown_in_any_state() {
+    for passed in 0..=4 {
+        let mut scene = Scene::new();
+        scene.pass(passed);
+        for side in [&scene.client, &scene.server] {
+            let shown = format!("{:?}", side.connection);
+            // Where there are keys, they are there by name; the secret ones of both sides are made of these bytes.
+            assert!(
+                shown.contains("Key(..)") || shown.contains("SecretKey"),
+                "{shown}"
+            );
+            for seed in [CLIENT, SERVER] {
+                assert!(!shown.contains(&[seed.to_string(), seed.to_string()].join(", ")));
+            }
+            assert!(!shown.contains("Zeroizing"), "{shown}");
+        }
+    }
+}
