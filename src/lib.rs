@@ -272,6 +272,16 @@ pub use socket::zap::Zap;
 pub use socket_type::{SocketType, UnknownSocketType};
 pub use transport::OwnListener;
 
+/// What the targets in `fuzz/` call.
+#[cfg(fuzzing)]
+#[doc(hidden)]
+pub mod fuzzing {
+    pub use crate::pattern::fuzzing::topics;
+    pub use crate::wire::fuzzing::{commands, frames, opening};
+    #[cfg(feature = "curve")]
+    pub use crate::wire::fuzzing::{curve, curve_on_the_way};
+}
+
 /// The README's example is compiled and run with the documentation's.
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]

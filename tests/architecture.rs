@@ -324,6 +324,10 @@ mod checker {
         assert!(broken("src/socket/core.rs", grant).is_empty());
         let test = "#[cfg(test)]\nmod tests {\n    fn f() { Admission::granted(); }\n}";
         assert!(broken("src/wire/connection.rs", test).is_empty());
+        let fuzzed = test.replace("cfg(test)", "cfg(fuzzing)");
+        assert!(broken("src/wire/connection.rs", &fuzzed).is_empty());
+        let without = test.replace("cfg(test)", "cfg(not(fuzzing))");
+        assert!(!broken("src/wire/connection.rs", &without).is_empty());
     }
 
     #[test]

@@ -28,6 +28,8 @@ pub(crate) mod envelope;
 mod exchange;
 pub(crate) mod fair_queue;
 pub(crate) mod fan_out;
+#[cfg(fuzzing)]
+pub(crate) mod fuzzing;
 pub(crate) mod interest;
 mod line;
 #[cfg(all(test, pipe_loom))]

@@ -201,7 +201,7 @@ pub enum KeyError {
     },
 }
 
-#[cfg(test)]
+#[cfg(any(test, fuzzing))]
 impl KeyPair {
     /// A pair for another cipher.
     pub(crate) const fn of_a_fake(public: PublicKey, secret: SecretKey) -> Self {

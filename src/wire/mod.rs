@@ -49,6 +49,10 @@ mod seal;
 pub(crate) mod subscription;
 pub(crate) mod transmit;
 
+#[cfg(all(any(test, fuzzing), feature = "curve"))]
+mod fake;
+#[cfg(fuzzing)]
+pub(crate) mod fuzzing;
 #[cfg(test)]
 mod sim;
 #[cfg(test)]

@@ -57,7 +57,8 @@ pub(crate) fn read(file: &[String], text: &str) -> Read {
                 let end = closing(&tokens, start - 1);
                 let inside: Vec<&str> = (start..end).map(word).collect();
                 if inside.first() == Some(&"cfg")
-                    && inside.contains(&"test")
+                    // Neither is ever in anybody's program.
+                    && (inside.contains(&"test") || inside.contains(&"fuzzing"))
                     && !inside.contains(&"not")
                 {
                     if inner {

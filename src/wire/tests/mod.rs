@@ -2,8 +2,6 @@
 
 #[cfg(feature = "curve")]
 mod curve;
-#[cfg(feature = "curve")]
-mod fake;
 mod limits;
 mod opening;
 mod plain;

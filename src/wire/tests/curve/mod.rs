@@ -3,11 +3,11 @@
 mod handshake;
 mod traffic;
 
-use super::fake::{FAKE, pair};
 use super::*;
 use crate::fault::PeerFault;
 use crate::security::keys::KeyPair;
 use crate::wire::batch::Batch;
+use crate::wire::fake::{FAKE, pair};
 use crate::wire::mechanism::curve::cipher::Cipher;
 
 const CLIENT: u8 = 0x11;

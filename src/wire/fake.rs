@@ -1,7 +1,10 @@
-//! [`Fake`]: a cipher that hides and proves nothing, and is fast enough for thousands of handshakes.
+//! [`Fake`]: a cipher that hides and proves nothing, and is fast enough for thousands of handshakes. [`Open`]: one for
+//! which every box is right, so that a fuzzer reaches what lies behind it.
 //!
 //! It only keeps what the protocol builds on: two sides agree on the same key, what is sealed opens with the same
 //! key and nonce, and any change is noticed.
+
+#![allow(clippy::unwrap_used, reason = "for tests and fuzzers")]
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -89,5 +92,41 @@ impl Cipher for Fake {
             Self::stream(key, nonce, body);
         }
         holds
+    }
+}
+
+/// See the [module](self).
+#[cfg(fuzzing)]
+#[derive(Debug)]
+pub(super) struct Open;
+
+#[cfg(fuzzing)]
+pub(super) static OPEN: Open = Open;
+
+#[cfg(fuzzing)]
+impl Cipher for Open {
+    fn fill(&self, out: &mut [u8]) -> bool {
+        out.fill(7);
+        true
+    }
+
+    fn public(&self, secret: &[u8; 32]) -> [u8; 32] {
+        FAKE.public(secret)
+    }
+
+    fn agree(&self, _: &[u8; 32], _: &[u8; 32]) -> Option<Key> {
+        Some(Key::default())
+    }
+
+    fn derive(&self, key: &Key, _: &[u8; 16]) -> Key {
+        key.clone()
+    }
+
+    fn seal(&self, _: &Key, _: &[u8; 8], _: &mut [u8]) -> [u8; TAG] {
+        [0; TAG]
+    }
+
+    fn open(&self, _: &Key, _: &[u8; 8], _: &[u8; TAG], _: &mut [u8]) -> bool {
+        true
     }
 }

@@ -1,0 +1,8 @@
+#![no_main]
+
+use std::time::Instant;
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| wirelark::fuzzing::curve_on_the_way(
+    data,
+    Instant::now()
+));
