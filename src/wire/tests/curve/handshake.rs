@@ -5,6 +5,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::fault::{Incompatible, PeerFault, ProtocolError, SecurityFault};
 use crate::security::credentials::Credentials;
+use crate::security::keys::{PublicKey, SecretKey};
 use crate::wire::mechanism::curve::nacl::Nacl;
 
 #[test]
@@ -187,6 +188,49 @@ fn a_key_that_keeps_no_secret_is_refused() {
         hello[2 + 80..2 + 112].copy_from_slice(&weak);
         scene.server.feed(&hello);
         assert_eq!(*fault(&scene.server), SecurityFault::WeakKey.into());
+    }
+}
+
+/// Everybody could vouch for such a key, and so be whoever has it on some list.
+#[test]
+fn nobody_is_a_client_whose_key_keeps_no_secret() {
+    for weak in [[0; 32], std::array::from_fn(|at| u8::from(at == 0))] {
+        let server = KeyPair::generate().unwrap();
+        let client =
+            KeyPair::of_a_fake(PublicKey::from_bytes(weak), SecretKey::generate().unwrap());
+        let mut scene = Scene::with(client_of(&Nacl, client, &server), server_of(&Nacl, server));
+        scene.pass(3);
+        assert_eq!(*fault(&scene.server), SecurityFault::WeakKey.into());
+        assert!(scene.server.credentials.is_none());
+        assert!(scene.server.heard.sent.is_empty());
+    }
+}
+
+/// What a stranger has the client show to its user fits into a line of a log, and ends no attempts.
+#[test]
+fn an_error_is_heard_at_every_state_and_shows_no_control_characters() {
+    let reason = b"400\r\n\x1b[2J\x00\xff\xe2\x80\xae forged line";
+    let mut body = vec![reason.len() as u8];
+    body.extend(reason);
+    let error = command("ERROR", &body);
+    for passed in 0..=4 {
+        for side in [Side::Client, Side::Server] {
+            let mut scene = Scene::new();
+            scene.pass(passed);
+            let before = scene.of(side).heard.sent.len();
+            scene.of(side).feed(&error);
+            let shown = fault(scene.of(side)).to_string();
+            assert!(
+                !shown.contains(|c: char| c.is_control() || !c.is_ascii()),
+                "{shown}"
+            );
+            assert!(!matches!(fault(scene.of(side)), PeerFault::Denied { .. }));
+            assert_eq!(
+                scene.of(side).heard.sent.len(),
+                before,
+                "an ERROR is not answered"
+            );
+        }
     }
 }
 
