@@ -1,12 +1,13 @@
 //! A publisher's audience: who is sent what, and what it says in return.
 //!
-//! A message is encoded once and appended to each matching pipe; a large body is shared by all of
-//! them. What subscribers ask for is applied, or noted, and shown to the user of an XPUB. All of it
+//! A message is encoded once: into the [edition](super::edition) that its subscribers get together, or, when the
+//! last message was for others, into a copy for each matching pipe. A large body is shared by all of them. What subscribers ask for is applied, or noted, and shown to the user of an XPUB. All of it
 //! happens under the lock of [`FanOut`](super::fan_out::FanOut), which performs the wake-ups.
 
 use bytes::Bytes;
 
 use super::PeerId;
+use super::edition::Edition;
 use super::notices::{Asked, Notice, Notices};
 use super::relay::Turn;
 use super::subscribers::{Added, Member, Removed, Subscribers};
@@ -73,7 +74,9 @@ pub(super) struct Audience {
     pub(super) policy: Policy,
     pub(super) subscribers: Subscribers,
     pub(super) notices: Notices,
-    /// Where each message is encoded.
+    /// What is for the same subscribers as the last message was.
+    edition: Edition,
+    /// Where a message is encoded that is not.
     scratch: Batch,
     pub(super) closed: bool,
 }
@@ -195,12 +198,17 @@ impl Audience {
                 if found == 0 {
                     return Ok(spread);
                 }
+                if self.edition.is_for(self.subscribers.matching_tokens()) {
+                    return self.publish(due, encode);
+                }
+                self.edition.end(self.subscribers.matching_tokens(), due);
             }
             To::One(member) if !self.subscribers.has(member) => return Err(Sent::Gone),
             To::One(member) => {
                 if !self.subscribers.find_one(member, topic, self.policy.invert) {
                     return Err(Sent::Unwanted);
                 }
+                self.edition.end(&[], due);
             }
         }
         if self.policy.no_drop || matches!(to, To::One(_)) {
@@ -220,6 +228,27 @@ impl Audience {
         }
         self.scratch.release_large();
         Ok(spread)
+    }
+
+    /// As [`distribute`](Self::distribute), for the same subscribers as the last message.
+    #[inline]
+    fn publish(&mut self, due: &mut Due, encode: impl FnOnce(&mut Batch)) -> Result<Spread, Sent> {
+        self.edition.open(self.subscribers.matching());
+        if self.policy.no_drop && self.edition.has_full() {
+            return Err(Sent::Full);
+        }
+        let (copies, filled) = self.edition.add(encode, &mut self.scratch, due);
+        Ok(Spread { copies, filled })
+    }
+
+    /// A consumer wants what there is for it.
+    pub(super) fn wanted_by(&mut self, token: Token, due: &mut Due) {
+        self.edition.wanted_by(token, due);
+    }
+
+    /// Hands over whatever has been accepted: its peers are about to change.
+    pub(super) fn settle(&mut self, due: &mut Due) {
+        self.edition.end(&[], due);
     }
 
     /// Forgets a peer, or some of its subscriptions; `true` when nothing is left of it.

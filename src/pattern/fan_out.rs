@@ -85,10 +85,8 @@ impl FanOut {
             return;
         }
         let token = state.subscribers.insert(id, Arc::clone(pipe));
-        if state.policy.no_drop || state.policy.shows.is_some() {
-            let listener: Arc<dyn Listener> = Arc::clone(self) as Arc<dyn Listener>;
-            pipe.produce_for(listener, token);
-        }
+        let listener: Arc<dyn Listener> = Arc::clone(self) as Arc<dyn Listener>;
+        pipe.feed_from(listener, token);
         let invert = state.policy.invert;
         drop(state);
         if invert {
@@ -113,7 +111,9 @@ impl FanOut {
     /// want of room among what is shown.
     pub(crate) fn detach(&self, id: PeerId) -> usize {
         let unread = {
-            let state = self.state.lock();
+            let mut due = Due::default();
+            let mut state = self.state.lock();
+            state.settle(&mut due);
             let token = state.subscribers.find(id);
             token.and_then(|token| state.subscribers.inbound(token))
         };
@@ -133,7 +133,9 @@ impl FanOut {
     }
 
     pub(crate) fn close(&self) {
+        let mut due = Due::default();
         let mut state = self.state.lock();
+        state.settle(&mut due);
         let state_before = std::mem::take(&mut *state);
         state.closed = true;
         drop(state);
@@ -400,7 +402,10 @@ impl Listener for FanOut {
                 drop(self.state.lock());
                 self.senders.wake_all();
             }
-            Signal::Wanted => {}
+            Signal::Wanted => {
+                let mut due = Due::default();
+                self.state.lock().wanted_by(token, &mut due);
+            }
         }
     }
 }

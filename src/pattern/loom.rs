@@ -3,6 +3,7 @@
 //! See `pipe/loom.rs` for how they run.
 
 mod outlet;
+mod publish;
 mod relay;
 mod seat;
 
@@ -12,22 +13,18 @@ use std::task::{Context, Poll};
 use loom::future::block_on;
 use loom::thread;
 
-use super::audience::{Policy, Sent as Out, To};
 use super::fair_queue::{FairQueue, Next};
-use super::fan_out::FanOut;
 use super::requests::{Answer, Asked, Requests, Rules, Tickets};
 use super::round_robin::{RoundRobin, Sent};
 use super::{Departure, Pattern, PeerId};
 use crate::event::DisconnectReason;
 use crate::message::Message;
-use crate::options::Shows;
 use crate::peer_handle::Peer;
 use crate::pipe::loom::{model, pipe, read_some, write_some};
 use crate::pipe::sync::Arc;
 use crate::pipe::wake::Ticket;
 use crate::pipe::{CloseReason, Load, Pipe, Take, perform};
 use crate::wire::batch::Batch;
-use crate::wire::subscription::Subscription;
 
 const FIRST: PeerId = PeerId(1);
 const SECOND: PeerId = PeerId(2);
@@ -320,92 +317,6 @@ fn a_pipe_changes_its_consumer_without_a_loss() {
         assert_eq!(pipe.load(), Load::default());
         old.close();
         new.close();
-    });
-}
-
-#[test]
-fn a_subscription_wakes_whoever_waits_for_it() {
-    model(3, || {
-        let fan_out = FanOut::new(Policy::default());
-        let (outbound, inbound) = (pipe(2), pipe(2));
-        fan_out.attach_outbound(FIRST, &outbound);
-        fan_out.attach_inbound(FIRST, &Peer::somebody(), &inbound);
-        let subscriber = thread::spawn(move || {
-            perform(inbound.push_control(|batch| {
-                Subscription {
-                    subscribe: true,
-                    topic: b"a",
-                }
-                .push_command(batch);
-            }));
-        });
-        let mut ticket = Ticket::default();
-        assert!(block_on(poll_fn(|cx| {
-            fan_out.poll_subscribers(cx, &mut ticket, b"a", 1)
-        })));
-        subscriber.join().unwrap();
-        fan_out.close();
-    });
-}
-
-#[test]
-fn room_wakes_a_sender_that_drops_nothing() {
-    model(3, || {
-        let fan_out = FanOut::new(Policy {
-            no_drop: true,
-            ..Policy::default()
-        });
-        let (outbound, inbound) = (pipe(1), pipe(2));
-        fan_out.attach_outbound(FIRST, &outbound);
-        fan_out.attach_inbound(FIRST, &Peer::somebody(), &inbound);
-        perform(inbound.push_control(|batch| {
-            Subscription {
-                subscribe: true,
-                topic: b"",
-            }
-            .push_command(batch);
-        }));
-        let message = Message::from("x");
-        assert_eq!(fan_out.try_send(To::Everybody, &message), Out::Done);
-        let session = thread::spawn(move || drain_one(&outbound));
-        let mut ticket = Ticket::default();
-        let sent = block_on(poll_fn(|cx| {
-            fan_out.poll_send(cx, &mut ticket, To::Everybody, &message)
-        }));
-        assert_eq!(sent, Out::Done);
-        session.join().unwrap();
-        fan_out.close();
-    });
-}
-
-#[test]
-fn two_readers_share_what_is_shown() {
-    model(3, || {
-        let fan_out = FanOut::new(Policy {
-            shows: Some(Shows::default()),
-            ..Policy::default()
-        });
-        let (outbound, inbound) = (pipe(1), pipe(2));
-        fan_out.attach_outbound(FIRST, &outbound);
-        fan_out.attach_inbound(FIRST, &Peer::somebody(), &inbound);
-        let subscriber = thread::spawn(move || {
-            perform(inbound.push_control(|batch| {
-                for topic in [b"a", b"b"] {
-                    let (subscribe, topic) = (true, &topic[..]);
-                    Subscription { subscribe, topic }.push_command(batch);
-                }
-            }));
-        });
-        let read = |fan_out: &FanOut| {
-            let mut ticket = Ticket::default();
-            block_on(poll_fn(|cx| fan_out.poll_next(cx, &mut ticket))).is_some()
-        };
-        let other = Arc::clone(&fan_out);
-        let reader = thread::spawn(move || assert!(read(&other)));
-        assert!(read(&fan_out));
-        reader.join().unwrap();
-        subscriber.join().unwrap();
-        fan_out.close();
     });
 }
 

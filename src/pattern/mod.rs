@@ -7,7 +7,7 @@
 //! |---|---|---|
 //! | PUSH | [`round_robin`] | – |
 //! | PULL | – | [`fair_queue`] |
-//! | PUB | [`fan_out`] to its [`audience`], the [`subscribers`] | subscriptions only |
+//! | PUB | [`fan_out`] of [`edition`]s to its [`audience`], the [`subscribers`] | subscriptions only |
 //! | SUB | subscriptions only ([`interest`]) | [`fair_queue`] with a filter |
 //! | XPUB | as PUB | subscriptions and messages, as [`notices`] |
 //! | XSUB | to all: subscriptions and messages ([`interest`]) | [`fair_queue`] |
@@ -24,6 +24,7 @@
 
 pub(crate) mod audience;
 mod departed;
+mod edition;
 pub(crate) mod envelope;
 mod exchange;
 pub(crate) mod fair_queue;

@@ -273,6 +273,12 @@ impl Subscribers {
         found
     }
 
+    /// The peers that were found.
+    #[inline]
+    pub(super) fn matching_tokens(&self) -> &[Token] {
+        &self.matching
+    }
+
     /// The pipes to the peers that were found.
     #[inline]
     pub(super) fn matching(&self) -> impl Iterator<Item = &Arc<Pipe>> {

@@ -28,6 +28,7 @@ mod terms;
 mod tests;
 pub(crate) mod wake;
 
+pub(crate) use state::{BATCH_BYTES, buffer_like};
 pub(crate) use terms::{CloseReason, Load, Passed, PushError, Take, Tenure};
 
 use std::task::{Context, Poll};
@@ -36,7 +37,7 @@ use crate::options::Capacity;
 use crate::wire::batch::Batch;
 use crate::wire::transmit::Transmit;
 use shortcut::Shortcut;
-use state::{BATCH_BYTES, State};
+use state::State;
 use sync::{Arc, AtomicBool, Mutex, MutexGuard, Ordering};
 use wake::{Listener, Signal, Token};
 

@@ -2,6 +2,7 @@
 
 use std::task::{Context, Poll};
 
+use super::state::State;
 use super::sync::{Arc, Ordering};
 use super::wake::{Due, Listener, Token, Wake};
 use super::{CloseReason, Load, Pipe, PushError, perform};
@@ -81,7 +82,7 @@ impl Pipe {
 
     /// Takes what a feed has staged; returns the room that is left. Errors: the pipe is closed, and
     /// `staged` stays as it is; or it has no room left, and `staged` has been taken.
-    pub(super) fn accept(
+    pub(crate) fn accept(
         self: &Arc<Self>,
         staged: &mut Batch,
         due: &mut Due,
@@ -97,8 +98,7 @@ impl Pipe {
                 state.delivering = true;
                 Some(Wake::Connection(Arc::clone(self)))
             } else {
-                self.hungry.store(false, Ordering::Release);
-                state.tell_consumer()
+                self.tell(&mut state)
             });
         }
         state.check_room().map(|()| state.room())
@@ -106,7 +106,7 @@ impl Pipe {
 
     /// Whether the consumer waits for something.
     #[inline]
-    pub(super) fn is_hungry(&self) -> bool {
+    pub(crate) fn is_hungry(&self) -> bool {
         self.hungry.load(Ordering::Acquire)
     }
 
@@ -141,11 +141,50 @@ impl Pipe {
             state.passed.dropped = state.passed.dropped.saturating_add(1);
             return Err(error);
         }
-        due.add(state.append(|batch| {
+        state.append_untold(|batch| {
             batch.append(encoded);
             Load::of(encoded)
-        }));
+        });
+        due.add(self.tell(&mut state));
         Ok(!state.room().is_no_room())
+    }
+
+    /// Takes messages that other pipes are given, too, in memory that all of them share if it is to be
+    /// shared. There was [room](Self::room) for them when they were accepted. Returns the room that is left.
+    /// Errors: the pipe is closed, and has counted the loss; or it has no room left.
+    pub(crate) fn push_shared(&self, batch: &Batch, due: &mut Due) -> Result<Load, PushError> {
+        let mut state = self.state.lock();
+        if state.closed.is_some() {
+            let lost = batch.messages() as u64;
+            state.passed.dropped = state.passed.dropped.saturating_add(lost);
+            return Err(PushError::Closed);
+        }
+        match batch.share() {
+            Some(batch) => {
+                state.count(Load::of(&batch));
+                state.queue.push_back(batch);
+                state.conflate();
+            }
+            None => state.append_untold(|open| {
+                open.append(batch);
+                Load::of(batch)
+            }),
+        }
+        due.add(self.tell(&mut state));
+        state.check_room().map(|()| state.room())
+    }
+
+    /// How much fits, for a producer that gathers messages. One that met a full pipe is told when half of
+    /// it has drained.
+    pub(crate) fn room(&self) -> Result<Load, PushError> {
+        let mut state = self.state.lock();
+        state.check_room().map(|()| state.room())
+    }
+
+    /// The consumer's wake-up, when it waits.
+    fn tell(&self, state: &mut State) -> Option<Wake> {
+        self.hungry.store(false, Ordering::Release);
+        state.tell_consumer()
     }
 
     /// Puts messages in front of everything that is queued, regardless of any bound.

@@ -16,7 +16,7 @@ use crate::wire::transmit::Transmit;
 ///
 /// One write of 64 KiB costs the least per byte on loopback: 16 KiB and 256 KiB both move half as
 /// many messages per second.
-pub(super) const BATCH_BYTES: usize = 64 * 1024;
+pub(crate) const BATCH_BYTES: usize = 64 * 1024;
 
 /// Encoded bytes that are worth a write of their own: below it, the fixed cost of a write is more
 /// than what it costs to send the bytes.
@@ -29,7 +29,7 @@ const BATCH_ROOM: usize = BATCH_BYTES + SCRAP;
 const SCRAP: usize = 8 * 1024;
 
 /// A buffer for a batch that is likely as long as the one before, unless that was short.
-pub(super) fn buffer_like(before: usize) -> Option<Vec<u8>> {
+pub(crate) fn buffer_like(before: usize) -> Option<Vec<u8>> {
     if before < SCRAP {
         return None;
     }

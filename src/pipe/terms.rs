@@ -19,6 +19,20 @@ impl Load {
         }
     }
 
+    /// More than there can be of anything.
+    pub(crate) const MOST: Self = Self {
+        messages: usize::MAX,
+        bytes: usize::MAX,
+    };
+
+    /// The lesser amount of either.
+    pub(crate) fn least(self, other: Self) -> Self {
+        Self {
+            messages: self.messages.min(other.messages),
+            bytes: self.bytes.min(other.bytes),
+        }
+    }
+
     /// By how much `put` makes a batch grow. Who knows that in advance had better say so: to look at
     /// what has just been written makes the processor wait.
     pub(super) fn growth_of(batch: &mut Batch, put: impl FnOnce(&mut Batch)) -> Self {
@@ -43,7 +57,7 @@ impl Load {
 
     /// As room: whether nothing fits, because either bound has been reached.
     #[inline]
-    pub(super) const fn is_no_room(&self) -> bool {
+    pub(crate) const fn is_no_room(&self) -> bool {
         self.messages == 0 || self.bytes == 0
     }
 }

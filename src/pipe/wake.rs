@@ -9,6 +9,7 @@ use std::task::Waker;
 
 use super::Pipe;
 use super::sync::Arc;
+use crate::wire::batch::Batch;
 
 /// Names a pipe to the pattern that listens to it.
 pub(crate) type Token = usize;
@@ -84,6 +85,7 @@ impl Wake {
 pub(crate) struct Due {
     first: Option<Wake>,
     rest: Vec<Wake>,
+    lost: Vec<Batch>,
 }
 
 impl Due {
@@ -91,6 +93,11 @@ impl Due {
         if let Some(previous) = wake.and_then(|wake| self.first.replace(wake)) {
             self.rest.push(previous);
         }
+    }
+
+    /// Drops messages that nobody gets: a body may be the user's own, and do anything when it is dropped.
+    pub(crate) fn lose(&mut self, batch: Batch) {
+        self.lost.push(batch);
     }
 }
 

@@ -16,6 +16,7 @@ use bytes::Bytes;
 
 use super::frame::{self, MORE, header_len};
 use crate::message::{INLINE_FRAME_MAX, Message, MessageBuilder, Parts};
+use crate::spares;
 
 pub(crate) use encoded::{Encoded, Extent};
 
@@ -137,6 +138,11 @@ impl Batch {
         };
     }
 
+    /// Whether bodies lie outside of the contiguous part.
+    pub(crate) fn has_large(&self) -> bool {
+        !self.large.is_empty()
+    }
+
     /// Lets go of large bodies; only for a batch that is cleared before it is used again.
     pub(crate) fn release_large(&mut self) {
         self.large.clear();
@@ -152,8 +158,22 @@ impl Batch {
     /// copying them. Worth it for a part that is large and complete.
     pub(crate) fn share_store(&mut self) {
         if let Store::Owned(buffer) = &mut self.store {
-            self.store = Store::Shared(Bytes::from(std::mem::take(buffer)));
+            self.store = Store::Shared(spares::share(std::mem::take(buffer)));
         }
+    }
+
+    /// The same messages in the same memory; `None` where that is not [shareable](Self::share_store).
+    pub(crate) fn share(&self) -> Option<Self> {
+        let Store::Shared(bytes) = &self.store else {
+            return None;
+        };
+        Some(Self {
+            store: Store::Shared(bytes.clone()),
+            large: self.large.clone(),
+            head: self.head,
+            messages: self.messages,
+            bytes: self.bytes,
+        })
     }
 
     /// Gives the buffer back for another batch; `None` where the batch did not own one.

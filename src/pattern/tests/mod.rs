@@ -3,6 +3,7 @@
 
 mod changing;
 mod correlated;
+mod editions;
 mod exchange;
 mod names;
 mod pair;

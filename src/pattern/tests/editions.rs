@@ -1,0 +1,213 @@
+//! Editions: what is gathered for several subscribers, against what each would get by itself.
+
+use proptest::prelude::*;
+
+use super::{drain, pipe};
+use crate::message::Message;
+use crate::pattern::PeerId;
+use crate::pattern::audience::{Policy, Sent, To};
+use crate::pattern::fan_out::FanOut;
+use crate::peer_handle::Peer;
+use crate::pipe::sync::Arc;
+use crate::pipe::{CloseReason, Pipe, perform};
+use crate::wire::subscription::Subscription;
+
+const CAPACITY: usize = 12;
+
+struct Reader {
+    outbound: Arc<Pipe>,
+    inbound: Arc<Pipe>,
+    topic: &'static [u8],
+    /// What it is to get, and how much of that it has got already.
+    expected: Vec<Message>,
+    read: Vec<Message>,
+    queued: usize,
+    dropped: u64,
+}
+
+fn attach(fan_out: &Arc<FanOut>, number: u64, topic: &'static [u8], capacity: usize) -> Reader {
+    let (outbound, inbound) = (pipe(capacity), pipe(capacity));
+    fan_out.attach_outbound(PeerId(number), &outbound);
+    fan_out.attach_inbound(PeerId(number), &Peer::somebody(), &inbound);
+    perform(inbound.push_control(|batch| {
+        Subscription {
+            subscribe: true,
+            topic,
+        }
+        .push_command(batch);
+    }));
+    Reader {
+        outbound,
+        inbound,
+        topic,
+        expected: Vec::new(),
+        read: Vec::new(),
+        queued: 0,
+        dropped: 0,
+    }
+}
+
+fn send(fan_out: &FanOut, message: &Message) {
+    assert_eq!(fan_out.try_send(To::Everybody, message), Sent::Done);
+}
+
+#[derive(Clone, Debug)]
+enum Op {
+    /// Some messages in a row, all of this topic and length.
+    Send(usize, bool, usize),
+    Read(usize),
+    Leave(usize),
+    Come(bool),
+}
+
+fn op() -> impl Strategy<Value = Op> {
+    let length = prop_oneof![Just(3usize), Just(300), Just(1_500), Just(30_000)];
+    prop_oneof![
+        8 => (1usize..9, any::<bool>(), length).prop_map(|(n, a, length)| Op::Send(n, a, length)),
+        5 => (0usize..6).prop_map(Op::Read),
+        1 => (0usize..6).prop_map(Op::Leave),
+        2 => any::<bool>().prop_map(Op::Come),
+    ]
+}
+
+proptest! {
+    #[test]
+    fn each_subscriber_gets_what_it_would_get_alone(ops in prop::collection::vec(op(), 1..80)) {
+        let fan_out = FanOut::new(Policy::default());
+        let mut readers: Vec<(u64, Reader)> = Vec::new();
+        let (mut ids, mut sent) = (0u64, 0u32);
+        for op in ops {
+            match op {
+                Op::Send(count, is_a, length) => for _ in 0..count {
+                    let topic: &[u8] = if is_a { b"a" } else { b"b" };
+                    let mut body = vec![7; length];
+                    body[..3].copy_from_slice(&sent.to_be_bytes()[1..]);
+                    let message = Message::from([topic, &body]);
+                    sent += 1;
+                    send(&fan_out, &message);
+                    for (_, reader) in &mut readers {
+                        if !topic.starts_with(reader.topic) {
+                            continue;
+                        }
+                        if reader.queued < CAPACITY {
+                            reader.queued += 1;
+                            reader.expected.push(message.clone());
+                        } else {
+                            reader.dropped += 1;
+                        }
+                    }
+                },
+                Op::Read(index) => if let Some((_, reader)) = readers.get_mut(index) {
+                    reader.read.extend(drain(&reader.outbound));
+                    reader.queued = 0;
+                    prop_assert_eq!(&reader.read, &reader.expected);
+                },
+                Op::Leave(index) => if index < readers.len() {
+                    let (id, reader) = readers.remove(index);
+                    fan_out.detach(PeerId(id));
+                    prop_assert_eq!(reader.outbound.passed().messages as usize, reader.expected.len());
+                    reader.inbound.close(CloseReason::Lost);
+                },
+                Op::Come(is_a) => {
+                    let topic: &[u8] = if is_a { b"a" } else { b"" };
+                    readers.push((ids, attach(&fan_out, ids, topic, CAPACITY)));
+                    ids += 1;
+                }
+            }
+        }
+        fan_out.close();
+        for (_, mut reader) in readers {
+            reader.read.extend(drain(&reader.outbound));
+            prop_assert_eq!(reader.read, reader.expected);
+            prop_assert_eq!(reader.outbound.passed().dropped, reader.dropped);
+        }
+    }
+}
+
+#[test]
+fn an_edition_goes_to_all_as_soon_as_one_wants_it() {
+    let fan_out = FanOut::new(Policy::default());
+    let readers = [1, 2, 3].map(|number| attach(&fan_out, number, b"", 1_000));
+    for _ in 0..100 {
+        send(&fan_out, &Message::from("x"));
+    }
+    // The first one is like none before it; the others are gathered, since nobody waits.
+    let queued = || {
+        readers
+            .each_ref()
+            .map(|reader| reader.outbound.queued_messages())
+    };
+    assert_eq!(queued(), [1; 3]);
+    assert_eq!(drain(&readers[1].outbound).len(), 100);
+    assert_eq!(queued(), [100, 0, 100]);
+    // It waits now.
+    send(&fan_out, &Message::from("x"));
+    assert_eq!(queued(), [101, 1, 101]);
+    send(&fan_out, &Message::from("x"));
+    assert_eq!(queued(), [101, 1, 101]);
+}
+
+#[test]
+fn a_long_edition_is_in_memory_once() {
+    let fan_out = FanOut::new(Policy::default());
+    let readers = [1, 2, 3].map(|number| attach(&fan_out, number, b"", 10_000));
+    for _ in 0..2_000 {
+        send(&fan_out, &Message::from(vec![7; 300]));
+    }
+    let bodies = readers.each_ref().map(|reader| {
+        let bodies = drain(&reader.outbound).into_iter().skip(1);
+        let places = bodies.map(|message| message.first().as_ptr());
+        places.collect::<Vec<_>>()
+    });
+    assert_eq!(bodies[0].len(), 1_999);
+    assert!(bodies[0] == bodies[1] && bodies[1] == bodies[2]);
+}
+
+#[test]
+fn who_is_full_holds_up_nobody_and_loses_alone() {
+    let fan_out = FanOut::new(Policy::default());
+    let stalled = attach(&fan_out, 1, b"", 5);
+    let quick = [2, 3].map(|number| attach(&fan_out, number, b"", 500));
+    let mut total = 0;
+    for round in 0..20 {
+        for _ in 0..400 {
+            send(&fan_out, &Message::from("x"));
+            total += 1;
+        }
+        for reader in &quick {
+            assert_eq!(drain(&reader.outbound).len(), 400, "round {round}");
+        }
+    }
+    assert_eq!(stalled.outbound.passed().dropped, total - 5);
+    assert_eq!(drain(&stalled.outbound).len(), 5);
+    // And takes part again.
+    for _ in 0..3 {
+        send(&fan_out, &Message::from("x"));
+    }
+    assert_eq!(drain(&stalled.outbound).len(), 3);
+    for reader in &quick {
+        assert_eq!(drain(&reader.outbound).len(), 3);
+        assert_eq!(reader.outbound.passed().dropped, 0);
+    }
+}
+
+#[test]
+fn what_is_gathered_for_one_who_is_gone_is_counted() {
+    for readers in [1, 3] {
+        let fan_out = FanOut::new(Policy::default());
+        let readers: Vec<_> = (0..readers)
+            .map(|number| attach(&fan_out, number, b"", 500))
+            .collect();
+        for _ in 0..100 {
+            send(&fan_out, &Message::from(vec![7; 100]));
+        }
+        // Cut off, which does not ask for the rest.
+        readers[0].outbound.close(CloseReason::Now);
+        fan_out.detach(PeerId(0));
+        let passed = readers[0].outbound.passed();
+        assert_eq!((passed.messages, passed.dropped), (1, 99));
+        for reader in &readers[1..] {
+            assert_eq!(drain(&reader.outbound).len(), 100);
+        }
+    }
+}
