@@ -251,8 +251,15 @@ impl Audience {
         self.edition.end(&[], due);
     }
 
+    /// What was known of somebody's room is no longer true.
+    pub(super) fn distrust(&mut self, due: &mut Due) {
+        self.edition.distrust(due);
+    }
+
     /// Forgets a peer, or some of its subscriptions; `true` when nothing is left of it.
-    pub(super) fn let_go(&mut self, id: PeerId) -> bool {
+    pub(super) fn let_go(&mut self, id: PeerId, due: &mut Due) -> bool {
+        // In one step with the removal: its token may have another holder next.
+        self.settle(due);
         let Some(token) = self.subscribers.find(id) else {
             return true;
         };

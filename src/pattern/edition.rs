@@ -60,6 +60,12 @@ impl Edition {
         }
     }
 
+    /// What was known of the readers' room is no longer true.
+    pub(super) fn distrust(&mut self, due: &mut Due) {
+        self.hand_over(due);
+        self.credit = Load::default();
+    }
+
     /// Who has room is to be looked for anew.
     fn look_again(&mut self) {
         self.readers.clear();

@@ -111,15 +111,14 @@ impl FanOut {
     /// want of room among what is shown.
     pub(crate) fn detach(&self, id: PeerId) -> usize {
         let unread = {
-            let mut due = Due::default();
-            let mut state = self.state.lock();
-            state.settle(&mut due);
+            let state = self.state.lock();
             let token = state.subscribers.find(id);
             token.and_then(|token| state.subscribers.inbound(token))
         };
         let invert = loop {
+            let mut due = Due::default();
             let mut state = self.state.lock();
-            if state.let_go(id) {
+            if state.let_go(id, &mut due) {
                 break state.policy.invert;
             }
         };
@@ -396,6 +395,11 @@ impl Listener for FanOut {
             // A publisher that drops meets full pipes all the time and waits for none of them: it is not to
             // be held up for each that drains.
             Signal::Writable if !self.awaited.swap(false, Ordering::AcqRel) => {}
+            Signal::Refitted => {
+                let mut due = Due::default();
+                self.state.lock().distrust(&mut due);
+                self.senders.wake_all();
+            }
             Signal::Writable => {
                 // A sender that has just met the full pipe stands in line when it unlocks. Which of
                 // them waits for this peer is for them to find out.

@@ -321,7 +321,7 @@ impl Listener for RoundRobin {
                     peer.feed.hand_over(&mut due);
                 }
             }
-            Signal::Readable | Signal::Writable => {
+            Signal::Readable | Signal::Writable | Signal::Refitted => {
                 if self.line.signal(token) {
                     self.state.lock().collect(&self.line, &mut due);
                 }

@@ -299,7 +299,7 @@ impl Pipe {
         }
         state.capacity = capacity;
         state.conflate();
-        let wake = state.producer.told(Signal::Writable);
+        let wake = state.producer.told(Signal::Refitted);
         drop(state);
         perform(wake);
     }

@@ -318,7 +318,7 @@ fn step(
             if capacity != model.capacity {
                 model.capacity = capacity;
                 model.producer_waits = false;
-                model.told.push((PRODUCER, Signal::Writable));
+                model.told.push((PRODUCER, Signal::Refitted));
             }
         }
     }

@@ -21,6 +21,8 @@ pub(crate) enum Signal {
     Readable,
     /// There is room again, or the pipe has been closed.
     Writable,
+    /// The pipe has got other bounds.
+    Refitted,
     /// The consumer has found the pipe empty and asks for what is staged.
     Wanted,
 }

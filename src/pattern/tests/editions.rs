@@ -1,9 +1,11 @@
 //! Editions: what is gathered for several subscribers, against what each would get by itself.
 
+use bytes::Bytes;
 use proptest::prelude::*;
 
 use super::{drain, pipe};
 use crate::message::Message;
+use crate::options::Capacity;
 use crate::pattern::PeerId;
 use crate::pattern::audience::{Policy, Sent, To};
 use crate::pattern::fan_out::FanOut;
@@ -210,4 +212,62 @@ fn what_is_gathered_for_one_who_is_gone_is_counted() {
             assert_eq!(drain(&reader.outbound).len(), 100);
         }
     }
+}
+
+/// A body of the user's own, which does something when nobody has it any more.
+struct Last<F: FnMut()>(F);
+
+impl<F: FnMut()> AsRef<[u8]> for Last<F> {
+    fn as_ref(&self) -> &[u8] {
+        &[7; 3_000]
+    }
+}
+
+impl<F: FnMut()> Drop for Last<F> {
+    fn drop(&mut self) {
+        (self.0)();
+    }
+}
+
+/// Whoever publishes while a peer is being forgotten finds it there still.
+#[test]
+fn who_takes_the_place_of_one_who_leaves_gets_what_is_for_it() {
+    let fan_out = FanOut::new(Policy::default());
+    let readers = [1, 2].map(|number| attach(&fan_out, number, b"", 100));
+    send(&fan_out, &Message::from("x"));
+    // Is lost, and dropped, when the first one is forgotten.
+    let publisher = Arc::clone(&fan_out);
+    let body = Last(move || {
+        for _ in 0..2 {
+            send(&publisher, &Message::from("x"));
+        }
+    });
+    send(&fan_out, &Message::from(Bytes::from_owner(body)));
+    for reader in &readers {
+        reader.outbound.close(CloseReason::Now);
+    }
+    fan_out.detach(PeerId(1));
+    let successor = attach(&fan_out, 3, b"", 100);
+    for _ in 0..10 {
+        send(&fan_out, &Message::from("x"));
+    }
+    assert_eq!(drain(&successor.outbound).len(), 10);
+}
+
+#[test]
+fn a_mark_that_is_lowered_holds_for_the_next_message() {
+    let fan_out = FanOut::new(Policy::default());
+    let readers = [1, 2].map(|number| attach(&fan_out, number, b"", 1_000));
+    for _ in 0..8 {
+        send(&fan_out, &Message::from("x"));
+    }
+    let (messages, bytes) = (10, usize::MAX);
+    readers[0]
+        .outbound
+        .set_capacity(Capacity { messages, bytes });
+    for _ in 0..100 {
+        send(&fan_out, &Message::from("x"));
+    }
+    assert_eq!(drain(&readers[0].outbound).len(), 10);
+    assert_eq!(drain(&readers[1].outbound).len(), 108);
 }
