@@ -90,6 +90,17 @@ pub(crate) fn share(buffer: Vec<u8>) -> Bytes {
     }
 }
 
+/// As [`share`], for a buffer that is to be kept for what is in it: one that is less than half full is sooner
+/// copied than pinned, since what is queued is counted by its bytes.
+pub(crate) fn share_filled(buffer: Vec<u8>) -> Bytes {
+    if buffer.len() >= buffer.capacity() / 2 {
+        return share(buffer);
+    }
+    let copy = copy(&buffer);
+    give(buffer);
+    copy
+}
+
 /// A copy, which comes back here if it is long.
 pub(crate) fn copy(bytes: &[u8]) -> Bytes {
     if bytes.len() < LONG {
@@ -130,6 +141,21 @@ mod tests {
         drop(part);
         let again = take(SIZE).unwrap();
         assert_eq!((again.as_ptr(), again.len()), (place, 0));
+    }
+
+    #[test]
+    fn a_few_bytes_do_not_pin_a_long_buffer() {
+        // A size of its own, as above.
+        const SIZE: usize = 43_210;
+        for (filled, is_pinned) in [(SIZE / 4, false), (SIZE * 3 / 4, true)] {
+            let mut buffer = Vec::with_capacity(SIZE);
+            buffer.resize(filled, 7);
+            let place = buffer.as_ptr();
+            let bytes = share_filled(buffer);
+            let spare = take(SIZE).filter(|spare| spare.as_ptr() == place);
+            assert_eq!(spare.is_none(), is_pinned);
+            assert_eq!(bytes, vec![7; filled]);
+        }
     }
 
     #[test]

@@ -34,7 +34,7 @@ pub(super) struct Edition {
     staged: Batch,
     /// What every reader still has room for; none when it is to be looked for.
     credit: Load,
-    /// How long the edition was that was handed over last.
+    /// How much of its buffer the edition filled that was handed over last.
     last: usize,
 }
 
@@ -159,7 +159,7 @@ impl Edition {
         }
         let mut credit = Load::MOST;
         if let [reader] = &self.readers[..] {
-            self.last = self.staged.bytes();
+            self.last = self.staged.filled();
             match reader.accept(&mut self.staged, due) {
                 Ok(room) => credit = room,
                 Err(PushError::Full) => credit = Load::default(),
@@ -173,7 +173,7 @@ impl Edition {
             let mut staged = std::mem::take(&mut self.staged);
             let is_shared = staged.bytes() >= SHARE_FROM;
             if is_shared {
-                self.last = staged.bytes();
+                self.last = staged.filled();
                 staged.share_store();
             }
             for reader in &self.readers {

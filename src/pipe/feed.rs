@@ -22,7 +22,7 @@ pub(crate) struct Feed {
     staged: Batch,
     /// What the pipe still has room for, less what is staged.
     credit: Load,
-    /// How long the batch was that was handed over last. The next one gets its buffer with its first
+    /// How much of its buffer the batch filled that was handed over last. The next one gets its buffer with its first
     /// message: none is held between two bursts.
     last: usize,
 }
@@ -107,10 +107,10 @@ impl Feed {
     }
 
     fn accept(&mut self, due: &mut Due) -> Result<Load, PushError> {
-        let staged = self.staged.bytes();
+        let (staged, filled) = (self.staged.messages(), self.staged.filled());
         let accepted = self.pipe.accept(&mut self.staged, due);
         if self.staged.is_empty() && staged > 0 {
-            self.last = staged;
+            self.last = filled;
         }
         accepted
     }

@@ -28,7 +28,8 @@ const BATCH_ROOM: usize = BATCH_BYTES + SCRAP;
 /// Encoded bytes that are sooner copied than written by themselves.
 const SCRAP: usize = 8 * 1024;
 
-/// A buffer for a batch that is likely as long as the one before, unless that was short.
+/// A buffer for a batch that likely fills as much as the one before, unless that was little. Large bodies lie
+/// beside it.
 pub(crate) fn buffer_like(before: usize) -> Option<Vec<u8>> {
     if before < SCRAP {
         return None;
@@ -130,7 +131,7 @@ impl State {
             .back()
             .is_some_and(|batch| batch.is_open(BATCH_BYTES));
         if !open {
-            let buffer = self.buffer(self.queue.back().map_or(0, Batch::bytes));
+            let buffer = self.buffer(self.queue.back().map_or(0, Batch::filled));
             self.queue.push_back(Batch::in_buffer(buffer));
         }
         let Some(batch) = self.queue.back_mut() else {

@@ -125,6 +125,14 @@ impl Batch {
         self.bytes
     }
 
+    /// How much of the buffer that it owns is filled; nothing where it shares one.
+    pub(crate) fn filled(&self) -> usize {
+        match &self.store {
+            Store::Owned(buffer) => buffer.len(),
+            Store::Shared(_) => 0,
+        }
+    }
+
     pub(crate) const fn is_empty(&self) -> bool {
         self.messages == 0
     }
@@ -158,7 +166,7 @@ impl Batch {
     /// copying them. Worth it for a part that is large and complete.
     pub(crate) fn share_store(&mut self) {
         if let Store::Owned(buffer) = &mut self.store {
-            self.store = Store::Shared(spares::share(std::mem::take(buffer)));
+            self.store = Store::Shared(spares::share_filled(std::mem::take(buffer)));
         }
     }
 

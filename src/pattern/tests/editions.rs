@@ -11,7 +11,7 @@ use crate::pattern::audience::{Policy, Sent, To};
 use crate::pattern::fan_out::FanOut;
 use crate::peer_handle::Peer;
 use crate::pipe::sync::Arc;
-use crate::pipe::{CloseReason, Pipe, perform};
+use crate::pipe::{CloseReason, Load, Pipe, Take, perform};
 use crate::wire::subscription::Subscription;
 
 const CAPACITY: usize = 12;
@@ -270,4 +270,41 @@ fn a_mark_that_is_lowered_holds_for_the_next_message() {
     }
     assert_eq!(drain(&readers[0].outbound).len(), 10);
     assert_eq!(drain(&readers[1].outbound).len(), 108);
+}
+
+/// What one subscriber's queue holds: encoded bytes, and the capacity of the buffers that are its own.
+fn weigh(pipe: &Pipe) -> (usize, usize) {
+    let (mut bytes, mut capacity) = (0, 0);
+    while let Take::Batch(batch) = pipe.take() {
+        pipe.release(Load::of(&batch));
+        bytes += batch.bytes();
+        capacity += batch.into_buffer().map_or(0, |buffer| buffer.capacity());
+    }
+    (bytes, capacity)
+}
+
+#[test]
+fn a_slow_subscriber_has_little_memory_of_its_own() {
+    // A long edition and a short one by turns, and single messages for others among them.
+    for (length, others) in [(300, false), (300, true), (3_000, false), (70_000, true)] {
+        let fan_out = FanOut::new(Policy::default());
+        let slow = attach(&fan_out, 1, b"", 100_000);
+        let quick = attach(&fan_out, 2, b"a", 100_000);
+        let mut sent = 0;
+        for _ in 0..50 {
+            for _ in 0..100_000 / length + 3 {
+                send(&fan_out, &Message::from([&b"a"[..], &vec![7; length]]));
+            }
+            drain(&quick.outbound);
+            send(&fan_out, &Message::from("a"));
+            drain(&quick.outbound);
+            if others {
+                send(&fan_out, &Message::from("b"));
+            }
+            sent += 100_000;
+        }
+        let (bytes, capacity) = weigh(&slow.outbound);
+        assert!(bytes >= sent, "{bytes} of {sent}");
+        assert!(capacity < bytes / 10, "{capacity} for {bytes}, {length}");
+    }
 }
