@@ -77,6 +77,8 @@ impl Core {
         let (stop, stopped) = watch::channel(Stop::Run);
         self.remember(&home);
         let kind = Kind::Listener { stop };
+        // A close from another thread finds the endpoint from now on, and waits for its task.
+        let begun = self.tasks.begin();
         let Some(attached) = self.attach(Attached {
             endpoint: endpoint.clone(),
             given,
@@ -95,6 +97,7 @@ impl Core {
             acceptor::run(hub, listener, stopped, spawn).await;
             tending.finish();
         });
+        drop(begun);
         Ok(endpoint)
     }
 
@@ -180,6 +183,8 @@ impl Core {
             stop,
             standing: standing.clone(),
         };
+        // As for a listener.
+        let begun = self.tasks.begin();
         let Some(attached) = self.attach(Attached {
             endpoint: given.clone(),
             given,
@@ -194,6 +199,7 @@ impl Core {
                 dialer::End::GaveUp => tending.give_up(),
             }
         });
+        drop(begun);
         Ok(endpoint)
     }
 
