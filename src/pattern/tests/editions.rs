@@ -1,9 +1,11 @@
 //! Editions: what is gathered for several subscribers, against what each would get by itself.
 
+use std::collections::{BTreeSet, VecDeque};
+
 use bytes::Bytes;
 use proptest::prelude::*;
 
-use super::{drain, pipe};
+use super::{contents, drain, pipe};
 use crate::message::Message;
 use crate::options::Capacity;
 use crate::pattern::PeerId;
@@ -16,37 +18,105 @@ use crate::wire::subscription::Subscription;
 
 const CAPACITY: usize = 12;
 
+const TOPICS: [&[u8]; 3] = [b"", b"a", b"b"];
+
 struct Reader {
     outbound: Arc<Pipe>,
     inbound: Arc<Pipe>,
-    topic: &'static [u8],
-    /// What it is to get, and how much of that it has got already.
-    expected: Vec<Message>,
-    read: Vec<Message>,
-    queued: usize,
+    topics: BTreeSet<&'static [u8]>,
+    capacity: Capacity,
+    /// What it has still to get.
+    expected: VecDeque<Message>,
+    sent: u64,
     dropped: u64,
+    is_closed: bool,
 }
 
-fn attach(fan_out: &Arc<FanOut>, number: u64, topic: &'static [u8], capacity: usize) -> Reader {
-    let (outbound, inbound) = (pipe(capacity), pipe(capacity));
+fn attach(
+    fan_out: &Arc<FanOut>,
+    number: u64,
+    topic: &'static [u8],
+    capacity: impl Into<Option<usize>>,
+) -> Reader {
+    let capacity = Capacity {
+        messages: capacity.into().unwrap_or(CAPACITY),
+        bytes: usize::MAX,
+    };
+    let (outbound, inbound) = (Pipe::new(capacity, 256), pipe(CAPACITY));
     fan_out.attach_outbound(PeerId(number), &outbound);
     fan_out.attach_inbound(PeerId(number), &Peer::somebody(), &inbound);
-    perform(inbound.push_control(|batch| {
-        Subscription {
-            subscribe: true,
-            topic,
-        }
-        .push_command(batch);
-    }));
-    Reader {
+    let mut reader = Reader {
         outbound,
         inbound,
-        topic,
-        expected: Vec::new(),
-        read: Vec::new(),
-        queued: 0,
+        topics: BTreeSet::new(),
+        capacity,
+        expected: VecDeque::new(),
+        sent: 0,
         dropped: 0,
+        is_closed: false,
+    };
+    reader.ask(topic, true);
+    reader
+}
+
+impl Reader {
+    fn ask(&mut self, topic: &'static [u8], subscribe: bool) {
+        perform(self.inbound.push_control(|batch| {
+            Subscription { subscribe, topic }.push_command(batch);
+        }));
+        if subscribe {
+            self.topics.insert(topic);
+        } else {
+            self.topics.remove(topic);
+        }
     }
+
+    fn wants(&self, topic: &[u8], invert: bool) -> bool {
+        self.topics.iter().any(|prefix| topic.starts_with(prefix)) != invert
+    }
+
+    fn is_full(&self) -> bool {
+        let bytes: usize = self.expected.iter().map(encoded).sum();
+        let is_full = self.expected.len() >= self.capacity.messages || bytes >= self.capacity.bytes;
+        is_full && !self.is_closed
+    }
+
+    /// What each message that is for it becomes.
+    fn meets(&mut self, message: &Message) {
+        if self.is_full() || self.is_closed {
+            self.dropped += 1;
+        } else {
+            self.expected.push_back(message.clone());
+            self.sent += 1;
+        }
+    }
+
+    /// Takes so many batches.
+    fn read(&mut self, batches: usize) -> Result<(), TestCaseError> {
+        for _ in 0..batches {
+            let Take::Batch(batch) = self.outbound.take() else {
+                prop_assert!(self.expected.is_empty());
+                break;
+            };
+            self.outbound.release(Load::of(&batch));
+            for message in contents(batch) {
+                prop_assert_eq!(Some(message), self.expected.pop_front());
+            }
+        }
+        Ok(())
+    }
+
+    fn is_counted(&self) -> Result<(), TestCaseError> {
+        let passed = self.outbound.passed();
+        prop_assert_eq!((passed.messages, passed.dropped), (self.sent, self.dropped));
+        Ok(())
+    }
+}
+
+fn encoded(message: &Message) -> usize {
+    let header = |length: usize| if length > 255 { 9 } else { 2 };
+    let frames = message.frames();
+    frames.map(|frame| header(frame.len()) + frame.len()).sum()
 }
 
 fn send(fan_out: &FanOut, message: &Message) {
@@ -57,25 +127,39 @@ fn send(fan_out: &FanOut, message: &Message) {
 enum Op {
     /// Some messages in a row, all of this topic and length.
     Send(usize, bool, usize),
-    Read(usize),
+    Read(usize, usize),
+    Ask(usize, usize, bool),
+    Fit(usize, Capacity),
+    /// Nothing more is for this one.
+    Close(usize),
     Leave(usize),
-    Come(bool),
+    Come(usize),
 }
 
 fn op() -> impl Strategy<Value = Op> {
     let length = prop_oneof![Just(3usize), Just(300), Just(1_500), Just(30_000)];
+    let who = 0usize..6;
+    let bound = || prop_oneof![1usize..20, Just(usize::MAX)];
+    let bytes = prop_oneof![1usize..100_000, Just(usize::MAX)];
+    let capacity = (bound(), bytes).prop_map(|(messages, bytes)| Capacity { messages, bytes });
     prop_oneof![
         8 => (1usize..9, any::<bool>(), length).prop_map(|(n, a, length)| Op::Send(n, a, length)),
-        5 => (0usize..6).prop_map(Op::Read),
-        1 => (0usize..6).prop_map(Op::Leave),
-        2 => any::<bool>().prop_map(Op::Come),
+        5 => (who.clone(), 1usize..5).prop_map(|(who, batches)| Op::Read(who, batches)),
+        1 => (who.clone(), 0usize..3, any::<bool>()).prop_map(|(who, what, yes)| Op::Ask(who, what, yes)),
+        1 => (who.clone(), capacity).prop_map(|(who, capacity)| Op::Fit(who, capacity)),
+        1 => who.clone().prop_map(Op::Close),
+        1 => who.prop_map(Op::Leave),
+        3 => (0usize..3).prop_map(Op::Come),
     ]
 }
 
 proptest! {
     #[test]
-    fn each_subscriber_gets_what_it_would_get_alone(ops in prop::collection::vec(op(), 1..80)) {
-        let fan_out = FanOut::new(Policy::default());
+    fn each_subscriber_gets_what_it_would_get_alone(
+        (no_drop, invert) in (any::<bool>(), prop::bool::weighted(0.2)),
+        ops in prop::collection::vec(op(), 1..80),
+    ) {
+        let fan_out = FanOut::new(Policy { no_drop, invert, ..Policy::default() });
         let mut readers: Vec<(u64, Reader)> = Vec::new();
         let (mut ids, mut sent) = (0u64, 0u32);
         for op in ops {
@@ -86,42 +170,46 @@ proptest! {
                     body[..3].copy_from_slice(&sent.to_be_bytes()[1..]);
                     let message = Message::from([topic, &body]);
                     sent += 1;
-                    send(&fan_out, &message);
-                    for (_, reader) in &mut readers {
-                        if !topic.starts_with(reader.topic) {
-                            continue;
-                        }
-                        if reader.queued < CAPACITY {
-                            reader.queued += 1;
-                            reader.expected.push(message.clone());
-                        } else {
-                            reader.dropped += 1;
-                        }
+                    let for_them = readers.iter_mut().map(|(_, reader)| reader);
+                    let mut for_them: Vec<_> = for_them.filter(|r| r.wants(topic, invert)).collect();
+                    let refused = no_drop && for_them.iter().any(|reader| reader.is_full());
+                    let expected = if refused { Sent::Full } else { Sent::Done };
+                    prop_assert_eq!(fan_out.try_send(To::Everybody, &message), expected);
+                    if !refused {
+                        for_them.iter_mut().for_each(|reader| reader.meets(&message));
                     }
                 },
-                Op::Read(index) => if let Some((_, reader)) = readers.get_mut(index) {
-                    reader.read.extend(drain(&reader.outbound));
-                    reader.queued = 0;
-                    prop_assert_eq!(&reader.read, &reader.expected);
+                Op::Read(who, batches) => if let Some((_, reader)) = readers.get_mut(who) {
+                    reader.read(batches)?;
                 },
-                Op::Leave(index) => if index < readers.len() {
-                    let (id, reader) = readers.remove(index);
+                Op::Ask(who, what, subscribe) => if let Some((_, reader)) = readers.get_mut(who) {
+                    reader.ask(TOPICS[what], subscribe);
+                },
+                Op::Fit(who, capacity) => if let Some((_, reader)) = readers.get_mut(who) {
+                    reader.outbound.set_capacity(capacity);
+                    reader.capacity = capacity;
+                },
+                Op::Close(who) => if let Some((_, reader)) = readers.get_mut(who) {
+                    reader.outbound.close(CloseReason::Done);
+                    reader.is_closed = true;
+                },
+                Op::Leave(who) => if who < readers.len() {
+                    let (id, reader) = readers.remove(who);
                     fan_out.detach(PeerId(id));
-                    prop_assert_eq!(reader.outbound.passed().messages as usize, reader.expected.len());
+                    reader.is_counted()?;
                     reader.inbound.close(CloseReason::Lost);
                 },
-                Op::Come(is_a) => {
-                    let topic: &[u8] = if is_a { b"a" } else { b"" };
-                    readers.push((ids, attach(&fan_out, ids, topic, CAPACITY)));
+                Op::Come(what) => {
+                    readers.push((ids, attach(&fan_out, ids, TOPICS[what], None)));
                     ids += 1;
                 }
             }
         }
         fan_out.close();
         for (_, mut reader) in readers {
-            reader.read.extend(drain(&reader.outbound));
-            prop_assert_eq!(reader.read, reader.expected);
-            prop_assert_eq!(reader.outbound.passed().dropped, reader.dropped);
+            reader.is_counted()?;
+            reader.read(usize::MAX)?;
+            prop_assert!(reader.expected.is_empty());
         }
     }
 }
