@@ -11,8 +11,8 @@ use crate::pipe::wake::{Due, Token};
 use crate::pipe::{BATCH_BYTES, Load, Pipe, PushError, buffer_like};
 use crate::wire::batch::Batch;
 
-/// An edition that is shorter than this is copied: a few bytes in each pipe's own batch are written in one go
-/// with what comes next.
+/// An edition that is shorter than this, without its large bodies, is copied: a few bytes in each pipe's own batch
+/// are written in one go with what comes next. Large bodies are shared in any case.
 const SHARE_FROM: usize = 2 * 1024;
 
 /// How many messages go to those who have no room, where nobody else has any, before it is looked again who has.
@@ -171,7 +171,7 @@ impl Edition {
             }
         } else {
             let mut staged = std::mem::take(&mut self.staged);
-            let is_shared = staged.bytes() >= SHARE_FROM;
+            let is_shared = staged.filled() >= SHARE_FROM;
             if is_shared {
                 self.last = staged.filled();
                 staged.share_store();

@@ -302,6 +302,26 @@ fn what_is_gathered_for_one_who_is_gone_is_counted() {
     }
 }
 
+#[test]
+fn who_is_slower_than_another_still_gets_long_batches() {
+    for length in [1_000, 3_000] {
+        let fan_out = FanOut::new(Policy::default());
+        let [slow, quick] = [1, 2].map(|number| attach(&fan_out, number, b"", 10_000));
+        for _ in 0..1_000 {
+            // Waits each time, and so gets, and has the others get, each message by itself.
+            drain(&quick.outbound);
+            send(&fan_out, &Message::from(vec![7; length]));
+        }
+        let batches = std::iter::from_fn(|| match slow.outbound.take() {
+            Take::Batch(batch) => Some(batch.messages()),
+            _ => None,
+        });
+        let batches: Vec<_> = batches.collect();
+        assert_eq!(batches.iter().sum::<usize>(), 1_000);
+        assert!(batches.len() < 100, "{} of {length}", batches.len());
+    }
+}
+
 /// A body of the user's own, which does something when nobody has it any more.
 struct Last<F: FnMut()>(F);
 
