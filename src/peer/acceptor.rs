@@ -6,18 +6,18 @@
 
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::pin::pin;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::future::pending;
 use std::time::Duration;
 
 use tokio::sync::{oneshot, watch};
 
-use super::session::{self, Place};
+use super::session::{self, Outcome, Place, Session};
 use super::turnstile::Turnstile;
 use super::{Hub, Stop};
 use crate::endpoint::PeerAddress;
 use crate::event::{DisconnectReason, Event};
 use crate::pipe::sync::{Arc, Mutex};
+use crate::trace::Span;
 use crate::transport::{Listener, Stream};
 use crate::wire::connection::Origin;
 
@@ -96,10 +96,41 @@ fn start(
         address: address.clone(),
         local_address,
     });
-    let (hub, unfinished) = (Arc::clone(hub), Arc::clone(unfinished));
-    let mut stop = stop.clone();
-    let (number, dropped) = unfinished.add();
+    let place = Place {
+        origin: Origin::Accepted,
+        endpoint,
+        address,
+        local_address,
+        standing: None,
+        turnstile: Some(Arc::clone(&unfinished.turnstile)),
+    };
+    let span = Span::connection(&place.endpoint, &place.address);
+    let opening = Box::pin(open(
+        Arc::clone(hub),
+        stream,
+        place,
+        stop.clone(),
+        Arc::clone(unfinished),
+    ));
+    // Until it has ended, somebody may wait for it who wants this endpoint to be gone.
+    let running = stop.clone();
+    let session = session::follow(span, opening);
     spawn(Box::pin(async move {
+        session.await;
+        drop(running);
+    }));
+}
+
+/// Counts a handshake among the unfinished ones for as long as it takes.
+fn open(
+    hub: Arc<dyn Hub>,
+    stream: Stream,
+    place: Place,
+    mut stop: watch::Receiver<Stop>,
+    unfinished: Arc<Unfinished>,
+) -> impl Future<Output = Result<Box<Session>, Outcome>> + Send {
+    let (number, dropped) = unfinished.add();
+    async move {
         let stream = if hub.io_threads() > 1 {
             stream.move_here()
         } else {
@@ -109,43 +140,20 @@ fn start(
             Ok(stream) => stream,
             Err(error) => {
                 unfinished.remove(number);
-                let reason = session::io(error);
-                return hub.tell(Event::HandshakeFailed {
-                    endpoint,
-                    address,
-                    local_address,
-                    reason,
-                });
+                return Err(session::fail(&*hub, place, session::io(error)));
             }
         };
-        let place = Place {
-            origin: Origin::Accepted,
-            endpoint: endpoint.clone(),
-            address: address.clone(),
-            local_address,
-            standing: None,
-            turnstile: Some(Arc::clone(&unfinished.turnstile)),
-        };
-        // Set and read by this task alone.
-        let is_through = AtomicBool::new(false);
-        let done = || {
-            is_through.store(true, Ordering::Relaxed);
-            unfinished.remove(number);
-        };
-        let mut session = pin!(session::run(&hub, stream, place, &mut stop, done));
-        tokio::select! {
-            biased;
-            _ = &mut session => unfinished.remove(number),
-            Ok(reason) = dropped => {
-                if is_through.load(Ordering::Relaxed) {
-                    // Its handshake was completed in the same moment: it has been admitted.
-                    session.await;
-                } else {
-                    hub.tell(Event::HandshakeFailed { endpoint, address, local_address, reason });
-                }
+        let expelled = async {
+            match dropped.await {
+                Ok(reason) => reason,
+                Err(_) => pending().await,
             }
-        }
-    }));
+        };
+        let done = || unfinished.remove(number);
+        let opened = session::open(&hub, stream, place, &mut stop, expelled, done).await;
+        unfinished.remove(number);
+        opened
+    }
 }
 
 /// The handshakes under way, the oldest first, each with the means to end it.

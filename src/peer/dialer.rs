@@ -44,7 +44,8 @@ pub(crate) async fn run(
             endpoint: endpoint.clone(),
         });
         let attempt = tokio::select! {
-            attempt = transport::connect(&endpoint, &options.transport) => attempt,
+            // Boxed, as is the handshake: the task lives on for as long as the connection does.
+            attempt = Box::pin(transport::connect(&endpoint, &options.transport)) => attempt,
             () = over(&mut stop, standing.as_ref()) => break,
         };
         let retry_in = match attempt {
@@ -82,7 +83,7 @@ pub(crate) async fn run(
                     address,
                     local_address,
                 });
-                let outcome = session::run(&hub, stream, place, &mut stop, || {}).await;
+                let outcome = session::run(&hub, stream, place, &mut stop).await;
                 if is_over(&stop, standing.as_ref()) {
                     break;
                 }

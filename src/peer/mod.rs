@@ -9,6 +9,7 @@ mod auth;
 pub(crate) mod backoff;
 pub(crate) mod dialer;
 mod direct;
+mod handshake;
 #[cfg(feature = "inproc")]
 pub(crate) mod link;
 pub(crate) mod session;

@@ -1,16 +1,15 @@
 //! One connection from its first byte to its last: handshake, admission, traffic, departure.
 
-use std::future::poll_fn;
+use std::future::{pending, poll_fn};
 use std::net::SocketAddr;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::task::{Context, Poll};
 use std::time::Instant;
 
-use bytes::Bytes;
 use tokio::io::AsyncReadExt;
 use tokio::sync::watch;
 
-use super::auth;
+use super::handshake;
 use super::traffic::Traffic;
 use super::turnstile::Turnstile;
 use super::{Admitted, Hub, Newcomer, Pipes, Standing, Stop, outbound_pipe};
@@ -22,13 +21,10 @@ use crate::peer_handle::{Claims, Peer, Standpoint};
 use crate::pipe::sync::Arc;
 use crate::pipe::{CloseReason, Pipe};
 use crate::security::access::Authorised;
-use crate::security::credentials::Credentials;
 use crate::trace::Span;
 use crate::transport::{ReadHalf, Stream, WriteHalf};
 use crate::wire::batch::Batch;
-use crate::wire::connection::{Connection, Incoming, Limits, Local, Origin, PeerInfo, Room};
-use crate::wire::heartbeat;
-use crate::wire::subscription::TOPIC_MAX;
+use crate::wire::connection::{Connection, Origin, PeerInfo};
 use crate::wire::transmit::{SLICES_MAX, Transmit};
 
 /// How a session ended, for whoever may start the next one.
@@ -52,40 +48,72 @@ pub(crate) struct Place {
     pub(crate) turnstile: Option<Arc<Turnstile>>,
 }
 
-/// Drives a connection until it ends. `judged` is called when its peer has said who it is, just before the
-/// socket admits it or does not.
+/// A connection over which messages pass.
 ///
-/// *Cancel safety*: dropping it closes the connection, and the peer departs. What it had taken from its
-/// outbound pipe is lost then; a session that has been admitted is therefore ended through that pipe, unless
-/// its runtime ends.
-pub(crate) async fn run(
-    hub: &Arc<dyn Hub>,
-    stream: Stream,
-    place: Place,
-    stop: &mut watch::Receiver<Stop>,
-    judged: impl FnOnce() + Send,
-) -> Outcome {
-    let span = Span::connection(&place.endpoint, &place.address);
-    span.around(drive(hub, stream, place, stop, judged)).await
+/// Most sessions of a socket with many peers are at rest, so what is kept here is kept many times: what only the
+/// handshake needs is in the future of [`open`], which is gone by then.
+#[derive(Debug)]
+pub(crate) struct Session {
+    // Dropped first: the connection ends before the socket hears of it.
+    traffic: Traffic,
+    member: Member,
+    since: Instant,
 }
 
-async fn drive(
+/// Drives a connection that was dialled until it ends.
+///
+/// *Cancel safety*: as of [`open`] and [`Session::carry`].
+pub(crate) fn run(
     hub: &Arc<dyn Hub>,
     stream: Stream,
     place: Place,
     stop: &mut watch::Receiver<Stop>,
+) -> impl Future<Output = Outcome> + Send {
+    let span = Span::connection(&place.endpoint, &place.address);
+    let opening = Box::pin(open(hub, stream, place, stop, pending(), || {}));
+    follow(span, opening)
+}
+
+/// Drives a connection that is being [opened](open) until it ends.
+pub(super) fn follow<F>(span: Span, opening: Pin<Box<F>>) -> impl Future<Output = Outcome> + Send
+where
+    F: Future<Output = Result<Box<Session>, Outcome>> + Send,
+{
+    span.around(async move {
+        // Freed as soon as it is through.
+        let opened = opening.await;
+        match opened {
+            Ok(session) => session.carry().await,
+            Err(outcome) => outcome,
+        }
+    })
+}
+
+/// Brings a connection to where messages pass, or to its end. Large, and to be boxed: nothing of it is needed
+/// for longer.
+///
+/// Until the peer has said who it is, the reason that `expelled` yields ends it. `judged` is called when it has,
+/// just before the socket admits it or does not.
+///
+/// *Cancel safety*: dropping it closes the connection.
+pub(crate) async fn open(
+    hub: &Arc<dyn Hub>,
+    stream: Stream,
+    place: Place,
+    stop: &mut watch::Receiver<Stop>,
+    expelled: impl Future<Output = DisconnectReason> + Send,
     judged: impl FnOnce() + Send,
-) -> Outcome {
+) -> Result<Box<Session>, Outcome> {
     if !hub.has_seat(place.standing.as_ref().map(|standing| standing.id)) {
-        return fail(&**hub, place, DisconnectReason::Occupied);
+        return Err(fail(&**hub, place, DisconnectReason::Occupied));
     }
     let (mut read, write) = stream.split();
-    let mut connection = Connection::new(local(&**hub, place.origin));
-    let (peer, authorised) =
-        match handshake(hub, &place, &mut read, &write, &mut connection, stop).await {
-            Ok(judged) => judged,
-            Err(reason) => return fail(&**hub, place, reason),
-        };
+    let mut connection = Connection::new(handshake::local(&**hub, place.origin));
+    let line = (&mut read, &write, &mut connection);
+    let (peer, authorised) = match handshake::shake(hub, &place, line, stop, expelled).await {
+        Ok(introduced) => introduced,
+        Err(reason) => return Err(fail(&**hub, place, reason)),
+    };
     judged();
     let newcomer = newcomer(&**hub, &place, peer, authorised);
     let (id, pipes) = (newcomer.id, newcomer.pipes.clone());
@@ -96,13 +124,14 @@ async fn drive(
     } = match hub.admit(newcomer) {
         Ok(admitted) => admitted,
         // A close, without an ERROR: that would forbid the peer to come again.
-        Err(reason) => return fail(&**hub, place, reason),
+        Err(reason) => return Err(fail(&**hub, place, reason)),
     };
     let member = Member {
-        hub,
+        hub: Arc::clone(hub),
         id,
-        place: &place,
-        pipes: &pipes,
+        peer: peer.clone(),
+        stands: place.standing.is_some(),
+        pipes: pipes.clone(),
         departed: false,
     };
     // What this has it say goes out before anything that has been queued.
@@ -115,40 +144,80 @@ async fn drive(
         // One nonce of many is left, or there is nothing to count: a failure shows with the first message.
         let _ = connection.probe();
     }
-    let since = Instant::now();
-    let mut traffic = Traffic::new(&**hub, read, write, connection, pipes.clone(), peer);
-    let reason = poll_fn(|cx| traffic.poll(cx)).await;
-    let unwritten = traffic.into_unwritten().await;
-    member.depart(unwritten, reason.clone());
-    Outcome {
-        lasted: Some(since.elapsed()),
-        reason,
+    Ok(Box::new(Session {
+        since: Instant::now(),
+        traffic: Traffic::new(&**hub, read, write, connection, pipes, peer),
+        member,
+    }))
+}
+
+impl Session {
+    /// Moves messages until the connection ends.
+    ///
+    /// *Cancel safety*: dropping it closes the connection, and the peer departs. What it had taken from its
+    /// outbound pipe is lost then; a session is therefore ended through that pipe, unless its runtime ends.
+    pub(crate) async fn carry(mut self: Box<Self>) -> Outcome {
+        let reason = poll_fn(|cx| self.traffic.poll(cx)).await;
+        let unwritten = poll_fn(|cx| self.traffic.poll_unwritten(cx)).await;
+        let Self {
+            traffic,
+            member,
+            since,
+        } = *self;
+        drop(traffic);
+        member.depart(unwritten, reason.clone());
+        Outcome {
+            lasted: Some(since.elapsed()),
+            reason,
+        }
     }
 }
 
 /// A peer that takes part. It departs also when its session is dropped, as the end of a runtime does: a
 /// socket may outlive that, and nobody else would ever free the peer's name and its queues.
-struct Member<'a> {
-    hub: &'a Arc<dyn Hub>,
+#[derive(Debug)]
+struct Member {
+    hub: Arc<dyn Hub>,
     id: PeerId,
-    place: &'a Place,
-    pipes: &'a Pipes,
+    peer: Peer,
+    /// Whether its outbound queue outlives the connection.
+    stands: bool,
+    pipes: Pipes,
     departed: bool,
 }
 
-impl Member<'_> {
+impl Member {
     fn depart(mut self, unwritten: Batch, reason: DisconnectReason) {
         self.departed = true;
         self.leave(unwritten, reason);
     }
 
-    fn leave(&self, unwritten: Batch, reason: DisconnectReason) {
-        let departure = leave(self.pipes, self.place, unwritten, reason);
+    /// Gives back what was not sent: to the pipe if that stays, else to the pattern.
+    fn leave(&self, begun: Batch, reason: DisconnectReason) {
+        let Pipes { outbound, inbound } = &self.pipes;
+        let mut unwritten = Vec::new();
+        if self.stands {
+            outbound.leave();
+            outbound.put_back(begun);
+        } else {
+            outbound.close(CloseReason::Lost);
+            unwritten.push(begun);
+            unwritten.extend(outbound.drain());
+        }
+        if let Some(inbound) = inbound {
+            inbound.close(CloseReason::Lost);
+        }
+        let departure = Departure {
+            unwritten,
+            keeps_outbound: self.stands,
+            endpoint: self.peer.endpoint().clone(),
+            reason,
+        };
         self.hub.depart(self.id, departure);
     }
 }
 
-impl Drop for Member<'_> {
+impl Drop for Member {
     fn drop(&mut self) {
         if !self.departed {
             let begun = self.pipes.outbound.drop_shortcut();
@@ -159,7 +228,7 @@ impl Drop for Member<'_> {
 }
 
 /// Ends a connection through which no message has passed.
-fn fail(hub: &dyn Hub, place: Place, reason: DisconnectReason) -> Outcome {
+pub(super) fn fail(hub: &dyn Hub, place: Place, reason: DisconnectReason) -> Outcome {
     hub.tell(Event::HandshakeFailed {
         endpoint: place.endpoint,
         address: place.address,
@@ -169,32 +238,6 @@ fn fail(hub: &dyn Hub, place: Place, reason: DisconnectReason) -> Outcome {
     Outcome {
         lasted: None,
         reason,
-    }
-}
-
-fn local(hub: &dyn Hub, origin: Origin) -> Local {
-    let options = hub.options();
-    Local {
-        origin,
-        mechanism: auth::mechanism(&options.security),
-        socket_type: hub.socket_type(),
-        identity: options.identity.clone(),
-        properties: options.metadata.as_slice().to_vec(),
-        limits: Limits {
-            max_message: options.max_message_size.unwrap_or(usize::MAX),
-            max_frames: options.max_frames.unwrap_or(usize::MAX),
-            max_topic: TOPIC_MAX,
-        },
-        heartbeat: options
-            .heartbeat
-            .as_ref()
-            .map(|chosen| heartbeat::Settings {
-                interval: Some(chosen.interval()),
-                timeout: Some(chosen.timeout()),
-                ttl: chosen.ttl(),
-                context: chosen.context().clone(),
-            })
-            .unwrap_or_default(),
     }
 }
 
@@ -225,114 +268,6 @@ fn newcomer(hub: &dyn Hub, place: &Place, peer: PeerInfo, authorised: Authorised
     }
 }
 
-/// Gives back what was not sent: to the pipe if that stays, else to the pattern.
-fn leave(pipes: &Pipes, place: &Place, begun: Batch, reason: DisconnectReason) -> Departure {
-    let standing = place.standing.is_some();
-    let mut unwritten = Vec::new();
-    if standing {
-        pipes.outbound.leave();
-        pipes.outbound.put_back(begun);
-    } else {
-        pipes.outbound.close(CloseReason::Lost);
-        unwritten.push(begun);
-        unwritten.extend(pipes.outbound.drain());
-    }
-    if let Some(inbound) = &pipes.inbound {
-        inbound.close(CloseReason::Lost);
-    }
-    Departure {
-        unwritten,
-        keeps_outbound: standing,
-        endpoint: place.endpoint.clone(),
-        reason,
-    }
-}
-
-/// Greeting, mechanism and verdict, within one absolute deadline that no byte moves. What the verdict has to be
-/// said with is still to be said then.
-async fn handshake(
-    hub: &Arc<dyn Hub>,
-    place: &Place,
-    read: &mut ReadHalf,
-    write: &WriteHalf,
-    connection: &mut Connection,
-    stop: &mut watch::Receiver<Stop>,
-) -> Result<(PeerInfo, Authorised), DisconnectReason> {
-    let limit = hub.options().handshake_timeout;
-    let work = async {
-        let (peer, credentials) =
-            match negotiate(read, write, connection, place.turnstile.as_deref()).await {
-                Err(DisconnectReason::Fault(fault)) => {
-                    // Our own verdict: tell the peer why before we close, if it will listen.
-                    connection.refuse(&fault);
-                    let _ = flush(write, connection).await;
-                    return Err(DisconnectReason::Fault(fault));
-                }
-                other => other?,
-            };
-        match auth::judge(&**hub, place, &peer, credentials).await {
-            Ok(authorised) => Ok((peer, authorised)),
-            Err(denial) => {
-                connection.deny(&denial);
-                let _ = flush(write, connection).await;
-                Err(DisconnectReason::Denied(denial))
-            }
-        }
-    };
-    tokio::select! {
-        result = tokio::time::timeout(limit, work) => {
-            result.unwrap_or(Err(DisconnectReason::HandshakeTimeout { limit }))
-        }
-        Ok(_) = stop.wait_for(|stop| *stop == Stop::Halt) => Err(DisconnectReason::Closed),
-    }
-}
-
-async fn negotiate(
-    read: &mut ReadHalf,
-    write: &WriteHalf,
-    connection: &mut Connection,
-    turnstile: Option<&Turnstile>,
-) -> Result<(PeerInfo, Credentials), DisconnectReason> {
-    let no_room = Room {
-        messages: 0,
-        bytes: 0,
-    };
-    loop {
-        flush(write, connection).await?;
-        let turn = match turnstile {
-            Some(turnstile) if connection.is_laborious() => turnstile.enter().await,
-            _ => None,
-        };
-        let received = connection.receive(no_room, Instant::now());
-        if let Some(turn) = turn {
-            turn.end().await;
-        }
-        match received {
-            Ok(Some(Incoming::Introduced(peer, credentials))) => {
-                flush(write, connection).await?;
-                return Ok((peer, credentials));
-            }
-            Ok(Some(Incoming::Messages(_))) => continue,
-            Ok(None) => {}
-            Err(fault) => return Err(DisconnectReason::Fault(fault)),
-        }
-        flush(write, connection).await?;
-        let mut target = connection.read_target();
-        if read.read_buf(&mut target).await.map_err(io)? == 0 {
-            return Err(DisconnectReason::PeerClosed);
-        }
-    }
-}
-
-/// Writes what the protocol wants to say.
-async fn flush(write: &WriteHalf, connection: &mut Connection) -> Result<(), DisconnectReason> {
-    let bytes = std::mem::take(connection.outgoing());
-    let mut transmit = Transmit::new(Batch::from_wire(Bytes::from(bytes), 0));
-    poll_fn(|cx| poll_write(cx, write, &mut transmit))
-        .await
-        .map_err(io)
-}
-
 /// Writes until everything is in the kernel.
 pub(super) fn poll_write(
     cx: &mut Context<'_>,
@@ -360,6 +295,10 @@ pub(super) fn poll_read(
     read: &mut ReadHalf,
     connection: &mut Connection,
 ) -> Poll<std::io::Result<usize>> {
+    if connection.has_no_buffer() {
+        // Asked for only now, so that a peer that says nothing costs none.
+        std::task::ready!(read.poll_read_ready(cx))?;
+    }
     let mut target = connection.read_target();
     let read = pin!(read.read_buf(&mut target));
     read.poll(cx)
@@ -371,4 +310,69 @@ pub(super) fn io(error: std::io::Error) -> DisconnectReason {
 
 pub(super) const fn fault(fault: PeerFault) -> DisconnectReason {
     DisconnectReason::Fault(fault)
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use tokio::io::AsyncWriteExt;
+    use tokio::net::{TcpListener, TcpStream};
+
+    use super::*;
+    use crate::peer::dialer;
+    use crate::socket_type::SocketType;
+    use crate::wire::connection::{Limits, Local, Room};
+    use crate::wire::heartbeat;
+    use crate::wire::mechanism::Mechanism;
+
+    /// Thousands of peers may be connected and say nothing.
+    #[test]
+    fn a_session_at_rest_is_small() {
+        const SESSION_MAX: usize = 1_024;
+        const TASK_MAX: usize = 256;
+        const DIALER_MAX: usize = 768;
+        let opening = Box::pin(pending());
+        let span = Span::connection(&"tcp://[::1]:1".parse().unwrap(), &PeerAddress::Inproc);
+        assert!(size_of::<Session>() <= SESSION_MAX);
+        assert!(size_of_val(&follow(span, opening)) <= TASK_MAX);
+        let size = dialer_size(dialer::run);
+        assert!(size <= DIALER_MAX, "{size} bytes");
+    }
+
+    const fn dialer_size<A, B, C, D, F>(_: fn(A, B, C, D) -> F) -> usize {
+        size_of::<F>()
+    }
+
+    #[tokio::test]
+    async fn who_says_nothing_costs_no_buffer() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let other = TcpStream::connect(listener.local_addr().unwrap()).await;
+        let (mut other, (stream, _)) = (other.unwrap(), listener.accept().await.unwrap());
+        let (mut read, _write) = Stream::Tcp(stream).split();
+        let mut connection = Connection::new(Local {
+            origin: Origin::Accepted,
+            mechanism: Mechanism::Null,
+            socket_type: SocketType::Pair,
+            identity: Bytes::new(),
+            properties: Vec::new(),
+            limits: Limits {
+                max_message: 1,
+                max_frames: 1,
+                max_topic: 1,
+            },
+            heartbeat: heartbeat::Settings::default(),
+        });
+        let greeting = std::mem::take(connection.outgoing());
+        other.write_all(&greeting).await.unwrap();
+        let came = poll_fn(|cx| poll_read(cx, &mut read, &mut connection)).await;
+        assert_eq!(came.unwrap(), greeting.len());
+        let none = connection.receive(Room::UNLIMITED, Instant::now());
+        assert!(matches!(none, Ok(None)));
+        assert!(!connection.has_no_buffer());
+        // It does not come back by itself.
+        connection.release_idle_buffer();
+        let mut cx = Context::from_waker(std::task::Waker::noop());
+        assert!(poll_read(&mut cx, &mut read, &mut connection).is_pending());
+        assert!(connection.has_no_buffer());
+    }
 }

@@ -4,7 +4,6 @@
 //! everything there is to do in both directions and nothing is polled that has not been asked for.
 //! The session is ended through its outbound pipe, whatever it is doing.
 
-use std::future::poll_fn;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
@@ -38,6 +37,7 @@ const IDLE: Duration = Duration::from_secs(1);
 const FAREWELL: Duration = Duration::from_secs(1);
 
 /// See the [module](self).
+#[derive(Debug)]
 pub(super) struct Traffic {
     read: ReadHalf,
     /// None once everything has been said: dropping it told the peer so.
@@ -98,12 +98,10 @@ impl Traffic {
     }
 
     /// Whole messages of which no byte was written. Senders write no more when this returns.
-    pub(super) async fn into_unwritten(self) -> Batch {
-        let begun = poll_fn(|cx| self.pipes.outbound.poll_close_shortcut(cx)).await;
-        self.transmit
-            .or(begun)
-            .map(Transmit::into_unwritten)
-            .unwrap_or_default()
+    pub(super) fn poll_unwritten(&mut self, cx: &mut Context<'_>) -> Poll<Batch> {
+        let begun = std::task::ready!(self.pipes.outbound.poll_close_shortcut(cx));
+        let unwritten = self.transmit.take().or(begun);
+        Poll::Ready(unwritten.map(Transmit::into_unwritten).unwrap_or_default())
     }
 
     /// Moves what can be moved. Ready with the reason when the connection has ended.

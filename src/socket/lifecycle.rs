@@ -193,8 +193,10 @@ impl Core {
             return Err(ConnectError::Closed);
         };
         let (tending, dial) = (Tending::new(self, &attached), endpoint.clone());
+        // A future that is handed on by value has a place in each that awaits it.
+        let dialing = Box::pin(dialer::run(hub, dial, standing, stopped));
         self.spawn_at(home, async move {
-            match dialer::run(hub, dial, standing, stopped).await {
+            match dialing.await {
                 dialer::End::Stopped => tending.finish(),
                 dialer::End::GaveUp => tending.give_up(),
             }

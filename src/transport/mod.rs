@@ -201,6 +201,17 @@ pub(crate) enum ReadHalf {
     Ipc(tokio::net::unix::OwnedReadHalf),
 }
 
+impl ReadHalf {
+    /// Ready when a read is worth a try, for whoever has no buffer to offer yet.
+    pub(crate) fn poll_read_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self {
+            Self::Tcp(half) => half.as_ref().poll_read_ready(cx),
+            #[cfg(all(unix, feature = "ipc"))]
+            Self::Ipc(half) => half.as_ref().poll_read_ready(cx),
+        }
+    }
+}
+
 impl AsyncRead for ReadHalf {
     fn poll_read(
         self: Pin<&mut Self>,

@@ -31,6 +31,7 @@ use super::subscription::Subscription;
 use super::transmit::Transmit;
 use crate::fault::{PeerFault, ProtocolError};
 use crate::security::denial::Denial;
+use crate::socket_type::SocketType;
 
 mod effort;
 mod phase;
@@ -52,7 +53,9 @@ pub(crate) const PENDING_PINGS_MAX: usize = 1024;
 /// The protocol state of one connection.
 #[derive(Debug)]
 pub(crate) struct Connection {
-    local: Local,
+    /// What only the handshake needs to know; none in traffic, of which there are many at rest.
+    local: Option<Box<Local>>,
+    socket_type: SocketType,
     decoder: Decoder,
     phase: Phase,
     heartbeat: Heartbeat,
@@ -66,18 +69,19 @@ pub(crate) struct Connection {
 
 impl Connection {
     /// Starts a connection; our whole greeting is in [`outgoing`](Self::outgoing) at once.
-    pub(crate) fn new(local: Local) -> Self {
+    pub(crate) fn new(mut local: Local) -> Self {
         let rules = Rules::new(local.socket_type, local.limits);
         Self {
+            socket_type: local.socket_type,
             decoder: Decoder::new(rules),
             phase: Phase::Greeting,
-            heartbeat: Heartbeat::new(local.heartbeat.clone()),
+            heartbeat: Heartbeat::new(mem::take(&mut local.heartbeat)),
             outgoing: greeting::encode(local.mechanism.name(), local.mechanism.is_server())
                 .to_vec(),
             pings: 0,
             #[cfg(feature = "curve")]
             seal: None,
-            local,
+            local: Some(Box::new(local)),
         }
     }
 
@@ -171,7 +175,7 @@ impl Connection {
 
     fn as_understood(&self, mut batch: Batch) -> Batch {
         let below_3_1 = matches!(self.phase, Phase::Traffic { version } if version < (3, 1));
-        if !below_3_1 || !self.local.socket_type.subscribes() {
+        if !below_3_1 || !self.socket_type.subscribes() {
             return batch;
         }
         let mut converted = Batch::default();
@@ -195,8 +199,7 @@ impl Connection {
             #[cfg(not(feature = "curve"))]
             Phase::Introduced { answer, version } => {
                 answer.give(&mut self.outgoing);
-                self.phase = Phase::Traffic { version };
-                self.heartbeat.start(now);
+                self.begin_traffic(version, now);
             }
             #[cfg(feature = "curve")]
             Phase::Introduced {
@@ -207,13 +210,20 @@ impl Connection {
                 answer.give(&mut self.outgoing);
                 if let Some(sealing) = sealing {
                     let input = self.decoder.take_input();
-                    self.seal = Some(Box::new(Seal::new(sealing, input)));
+                    self.seal = Some(Box::new(Seal::new(*sealing, input)));
                 }
-                self.phase = Phase::Traffic { version };
-                self.heartbeat.start(now);
+                self.begin_traffic(version, now);
             }
             phase => self.phase = phase,
         }
+    }
+
+    fn begin_traffic(&mut self, version: (u8, u8), now: Instant) {
+        self.phase = Phase::Traffic { version };
+        self.heartbeat.start(now);
+        self.local = None;
+        // Whoever is silent from the first moment on never has one.
+        self.release_idle_buffer();
     }
 
     /// Tells the peer why it is turned away, if the protocol allows that: after the greetings,
@@ -223,7 +233,8 @@ impl Connection {
         // An ERROR is not answered with an ERROR, and it forbids the peer to try again, which a
         // peer that was only slow may.
         let ours = matches!(fault, PeerFault::Protocol(_) | PeerFault::Incompatible(_));
-        if allowed && ours && self.local.mechanism.explains() {
+        let explains = |local: &Local| local.mechanism.explains();
+        if allowed && ours && self.local.as_deref().is_some_and(explains) {
             command::put_error(&mut self.outgoing, &printable(fault.to_string().as_bytes()));
         }
         self.phase = Phase::Closed { explain: false };
@@ -296,6 +307,17 @@ impl Connection {
     /// The session stops or resumes reading. A peer that cannot be heard is not found dead.
     pub(crate) fn set_reading(&mut self, reading: bool, now: Instant) {
         self.heartbeat.set_reading(reading, now);
+    }
+
+    /// Whether nothing can be read without asking for a buffer first: one had better wait until there is
+    /// something to read.
+    #[inline]
+    pub(crate) fn has_no_buffer(&self) -> bool {
+        #[cfg(feature = "curve")]
+        if let Some(seal) = &self.seal {
+            return seal.has_no_buffer();
+        }
+        self.decoder.has_no_buffer()
     }
 
     /// Frees the read buffer if it holds nothing, and reads small pieces again at first.

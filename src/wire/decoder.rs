@@ -150,6 +150,12 @@ impl Decoder {
         self.input.capacity() + self.large.as_ref().map_or(0, LargeFrame::capacity)
     }
 
+    /// Whether there is nothing to read into yet.
+    #[inline]
+    pub(super) fn has_no_buffer(&self) -> bool {
+        self.large.is_none() && self.input.has_no_memory()
+    }
+
     /// Frees the read buffer if it holds nothing.
     pub(super) fn release_idle_buffer(&mut self) {
         self.input.release_if_empty();

@@ -167,6 +167,12 @@ impl ReadBuffer {
         spares::share(std::mem::replace(&mut self.buffer, next)).slice(head..end)
     }
 
+    /// Whether the next read asks for memory.
+    #[inline]
+    pub(super) fn has_no_memory(&self) -> bool {
+        self.buffer.capacity() == 0
+    }
+
     /// Frees the memory if it holds nothing, and starts small again.
     pub(super) fn release_if_empty(&mut self) {
         if self.bytes().is_empty() {

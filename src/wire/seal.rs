@@ -62,6 +62,11 @@ impl Seal {
         self.input.take_arrived() || large
     }
 
+    /// Whether there is nothing to read into yet.
+    pub(super) fn has_no_buffer(&self) -> bool {
+        self.large.is_none() && self.input.has_no_memory()
+    }
+
     pub(super) fn release_idle_buffer(&mut self) {
         self.input.release_if_empty();
         self.spare = Vec::new();

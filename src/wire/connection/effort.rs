@@ -11,7 +11,9 @@ impl Connection {
         match &self.phase {
             // The command behind it may be there already.
             Phase::Greeting => {
-                self.local.mechanism.is_laborious() && unread.len() >= greeting::LENGTH
+                let local = self.local.as_deref();
+                local.is_some_and(|local| local.mechanism.is_laborious())
+                    && unread.len() >= greeting::LENGTH
             }
             Phase::Handshake { mechanism, .. } => {
                 mechanism.is_laborious() && is_whole_frame(unread)

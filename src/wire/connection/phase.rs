@@ -16,7 +16,7 @@ use crate::wire::{frame, greeting};
 pub(super) enum Phase {
     Greeting,
     Handshake {
-        mechanism: Handshake,
+        mechanism: Box<Handshake>,
         version: (u8, u8),
         /// Bytes of the handshake that the peer has spent.
         spent: usize,
@@ -24,7 +24,7 @@ pub(super) enum Phase {
     Introduced {
         answer: Answer,
         #[cfg(feature = "curve")]
-        sealing: Option<Sealing>,
+        sealing: Option<Box<Sealing>>,
         version: (u8, u8),
     },
     Traffic {
@@ -53,7 +53,10 @@ impl Connection {
         loop {
             match &mut self.phase {
                 Phase::Greeting => {
-                    let mechanism = &self.local.mechanism;
+                    let Some(local) = &self.local else {
+                        return Ok(None);
+                    };
+                    let mechanism = &local.mechanism;
                     let (unread, name) = (self.decoder.unread(), mechanism.name());
                     let Some(greeting) = greeting::parse(unread, name)? else {
                         return Ok(None);
@@ -68,11 +71,12 @@ impl Connection {
                         identity,
                         properties,
                         ..
-                    } = &self.local;
+                    } = &**local;
                     let metadata = metadata::encode(*socket_type, identity, properties);
                     let out = &mut self.outgoing;
+                    let mechanism = mechanism.begin(*origin, *socket_type, &metadata, out)?;
                     self.phase = Phase::Handshake {
-                        mechanism: mechanism.begin(*origin, *socket_type, &metadata, out)?,
+                        mechanism: Box::new(mechanism),
                         version: greeting.version,
                         spent: greeting::LENGTH,
                     };
@@ -109,7 +113,7 @@ impl Connection {
             Progress::Continue(mechanism) => {
                 let frame = body.len().saturating_add(frame::HEADER_MAX);
                 self.phase = Phase::Handshake {
-                    mechanism,
+                    mechanism: Box::new(mechanism),
                     version,
                     spent: spent.saturating_add(frame),
                 };
@@ -124,7 +128,7 @@ impl Connection {
                 self.phase = Phase::Introduced {
                     answer: introduction.answer,
                     #[cfg(feature = "curve")]
-                    sealing: introduction.sealing,
+                    sealing: introduction.sealing.map(Box::new),
                     version,
                 };
                 let peer = PeerInfo {

@@ -14,6 +14,24 @@ fn room(messages: usize, bytes: usize) -> Room {
     Room { messages, bytes }
 }
 
+/// Neither after the handshake, nor when it has been quiet for a while after a message.
+#[test]
+fn a_quiet_connection_has_no_read_buffer() {
+    let mut pull = pull();
+    assert!(pull.connection.has_no_buffer());
+    pull.feed(&frame(0, b"a"));
+    assert_eq!(pull.heard.messages.len(), 1);
+    assert!(!pull.connection.has_no_buffer());
+    pull.connection.release_idle_buffer();
+    assert!(pull.connection.has_no_buffer());
+    // Half a message has to stay.
+    pull.feed(&frame(0, b"bc")[..3]);
+    pull.connection.release_idle_buffer();
+    assert!(!pull.connection.has_no_buffer());
+    pull.feed(&frame(0, b"bc")[3..]);
+    assert_eq!(pull.heard.messages.len(), 2);
+}
+
 #[test]
 fn frame_sizes_around_every_border() {
     let sizes = [
