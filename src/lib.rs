@@ -71,7 +71,7 @@
 //! - Any socket may [bind](PullSocket::bind), [connect](PullSocket::connect), or do both, any number of
 //!   times; the side that stays in its place binds. It does not matter who comes first.
 //! - What is sent is a [`Message`] of one or more frames. Methods take anything that converts into one:
-//!   `"text"`, `b"bytes"`, a `String`, a `Vec<u8>`, [`Bytes`](bytes::Bytes), or an array or vector of
+//!   `"text"`, `b"bytes"`, a `String`, a `Vec<u8>`, [`Bytes`], or an array or vector of
 //!   those for several frames.
 //! - [`Endpoint`]s are `tcp://host:port`, `ipc://path` and `inproc://name`. A bind also takes
 //!   `tcp://*:5555` for every IPv4 address of the host, `tcp://[::]:5555` for every address, `tcp://eth0:5555`
