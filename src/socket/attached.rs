@@ -80,6 +80,12 @@ impl Attached {
 
     /// Begins nothing new here. What is queued may still be sent.
     pub(super) fn retire(&self, core: &Core) {
+        self.stop(core);
+        self.tell_closed(core);
+    }
+
+    /// As [`retire`](Self::retire), without telling so yet.
+    pub(super) fn stop(&self, core: &Core) {
         match &self.kind {
             Kind::Listener { stop } | Kind::Dialer { stop, .. } => {
                 stop.send_replace(Stop::Drain);
@@ -96,6 +102,9 @@ impl Attached {
         if let Some(standing) = self.standing() {
             standing.outbound.close(CloseReason::Done);
         }
+    }
+
+    pub(super) fn tell_closed(&self, core: &Core) {
         // A listener's task tells this itself, when the address is free again.
         if !matches!(self.kind, Kind::Listener { .. }) {
             core.tell(Event::Closed {

@@ -310,6 +310,8 @@ impl Hub for Core {
                 return Err(DisconnectReason::Closed);
             }
             state.peers.insert(id, Peer { newcomer, before });
+            // In one step: who sees the peer finds it counted.
+            state.totals.connections = state.totals.connections.saturating_add(1);
         }
         // Marks may have been changed since its pipes were made. (A link sees to that by itself.)
         if !linked {
@@ -319,14 +321,12 @@ impl Hub for Core {
         let displaced = match self.pattern.welcome(id, &who, &pipes.outbound) {
             Ok(displaced) => displaced,
             Err(NameTaken(identity)) => {
-                self.state.lock().peers.remove(&id);
+                let mut state = self.state.lock();
+                state.peers.remove(&id);
+                state.totals.connections = state.totals.connections.saturating_sub(1);
                 return Err(DisconnectReason::IdentityTaken { identity });
             }
         };
-        {
-            let connections = &mut self.state.lock().totals.connections;
-            *connections = connections.saturating_add(1);
-        }
         if !standing {
             self.pattern.attach_outbound(id, &pipes.outbound);
         }

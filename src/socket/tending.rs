@@ -6,7 +6,7 @@ use super::attached::{Attached, Kind};
 use super::core::{Core, count_sent};
 use crate::event::{DisconnectReason, Event};
 use crate::pattern::Departure;
-use crate::peer::Hub;
+use crate::peer::{Hub, Standing};
 
 /// Held by the task that dials for an endpoint, or listens at it.
 ///
@@ -80,10 +80,18 @@ impl Core {
                 return;
             }
         }
-        attached.retire(self);
-        let Some(standing) = attached.standing() else {
-            return;
-        };
+        attached.stop(self);
+        if let Some(standing) = attached.standing() {
+            self.inherit(attached, standing);
+        }
+        // Now that others have what was queued for it: whoever hears of this may count on that.
+        attached.tell_closed(self);
+        #[cfg(feature = "inproc")]
+        self.turned_away.call_back(&*self.pattern);
+    }
+
+    /// What was queued for an endpoint goes to others, or is lost.
+    fn inherit(&self, attached: &Attached, standing: &Standing) {
         let passed = standing.outbound.passed();
         let departure = Departure {
             unwritten: standing.outbound.drain(),
@@ -95,7 +103,5 @@ impl Core {
         count_sent(&mut self.state.lock().totals, passed);
         self.count_departed(dropped);
         self.give_up_seat(standing.id);
-        #[cfg(feature = "inproc")]
-        self.turned_away.call_back(&*self.pattern);
     }
 }
