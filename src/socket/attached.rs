@@ -85,6 +85,7 @@ impl Attached {
     }
 
     /// As [`retire`](Self::retire), without telling so yet.
+    #[cfg_attr(not(feature = "inproc"), expect(unused_variables))]
     pub(super) fn stop(&self, core: &Core) {
         match &self.kind {
             Kind::Listener { stop } | Kind::Dialer { stop, .. } => {
