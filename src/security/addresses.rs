@@ -28,6 +28,9 @@ pub struct Addresses {
     next: Option<Box<dyn Authenticator>>,
 }
 
+/// Bits before the IPv4 address in `::ffff:a.b.c.d`.
+const MAPPED: u8 = 96;
+
 /// Addresses that begin with the same bits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Network {
@@ -50,7 +53,7 @@ impl Addresses {
     }
 
     /// Allows the addresses that share so many bits with this one: 32 (of IPv4) or 128 (of IPv6) for one alone.
-    /// Everything above counts as that.
+    /// Everything above counts as that. `::ffff:10.0.0.0` with 104 bits is `10.0.0.0` with 8.
     pub fn allow(mut self, address: impl Into<IpAddr>, prefix: u8) -> Self {
         self.allowed.push(Network::new(address.into(), prefix));
         self
@@ -92,9 +95,18 @@ impl Authenticator for Addresses {
 }
 
 impl Network {
+    /// An IPv4 address in the form of IPv6 is the IPv4 address that peers are known by, and has that many fewer bits.
     fn new(address: IpAddr, prefix: u8) -> Self {
-        let address = address.to_canonical();
-        Self { address, prefix }
+        let canonical = address.to_canonical();
+        let is_mapped = canonical.is_ipv4() && address.is_ipv6();
+        Self {
+            address: canonical,
+            prefix: if is_mapped {
+                prefix.saturating_sub(MAPPED)
+            } else {
+                prefix
+            },
+        }
     }
 
     fn contains(self, address: IpAddr) -> bool {
@@ -127,6 +139,28 @@ mod tests {
 
     fn tcp(address: &str) -> PeerAddress {
         PeerAddress::Tcp(format!("{address}:5555").parse().unwrap())
+    }
+
+    /// What is written as IPv6 is no smaller network than the same written as IPv4.
+    #[test]
+    fn ipv4_in_the_form_of_ipv6() {
+        let mapped = |text: &str| text.parse::<IpAddr>().unwrap();
+        for (network, prefix) in [
+            ("::ffff:10.0.0.0", 104),
+            ("::ffff:10.1.2.3", 104),
+            ("::ffff:0.0.0.0", 96),
+            ("::ffff:0.0.0.0", 0),
+            ("::ffff:10.0.0.13", 128),
+            ("::ffff:10.0.0.13", 255),
+        ] {
+            let denying = Addresses::new().deny(mapped(network), prefix);
+            assert!(!denying.passes(&tcp("10.0.0.13")), "{network}/{prefix}");
+            assert!(!denying.passes(&tcp("[::ffff:10.0.0.13]")));
+            assert!(denying.passes(&tcp("[2001:db8::1]")));
+            let allowing = Addresses::new().allow(mapped(network), prefix);
+            assert!(allowing.passes(&tcp("10.0.0.13")), "{network}/{prefix}");
+            assert_eq!(allowing.passes(&tcp("11.0.0.1")), prefix <= 96);
+        }
     }
 
     #[test]
