@@ -1,6 +1,6 @@
 //! [`Denial`]: why a peer was not let in, for this side only.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 use std::time::Duration;
 
 /// Why a peer was not let in. The peer learns the [`status`](Self::status) at most, and nothing of the rest.
@@ -56,13 +56,48 @@ impl fmt::Display for Denial {
                 write!(f, "the authenticator refused the peer ({status})")
             }
             Cause::Refused { why } => {
-                write!(f, "the authenticator refused the peer ({status}): {why}")
+                write!(f, "the authenticator refused the peer ({status}): ")?;
+                in_one_line(f, why)
             }
-            Cause::Failed { error } => write!(f, "the authenticator failed: {error}"),
+            Cause::Failed { error } => {
+                f.write_str("the authenticator failed: ")?;
+                in_one_line(f, error)
+            }
             Cause::Panicked => f.write_str("the authenticator panicked"),
             Cause::TooLate { limit } => {
                 write!(f, "the authenticator had not answered after {limit:?}")
             }
+        }
+    }
+}
+
+/// Authenticators like to repeat what a peer calls itself. It shall not begin a new line in a log, nor colour it.
+fn in_one_line(f: &mut fmt::Formatter<'_>, text: &str) -> fmt::Result {
+    let shown = |character: char| {
+        if character.is_control() {
+            '?'
+        } else {
+            character
+        }
+    };
+    text.chars()
+        .try_for_each(|character| f.write_char(shown(character)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_an_authenticator_repeats_stays_in_its_line() {
+        let text = "nobody is called \"x\r\nall is well\u{1b}[2J\u{85}\0\" – é".to_owned();
+        let shown = text.replace(['\r', '\n', '\u{1b}', '\u{85}', '\0'], "?");
+        let why = text.clone();
+        let causes = [Cause::Refused { why }, Cause::Failed { error: text }];
+        for cause in causes {
+            let denial = Denial::new(400, cause);
+            assert!(denial.to_string().ends_with(&shown), "{denial}");
+            assert!(!format!("{denial:?}").contains(char::is_control));
         }
     }
 }
