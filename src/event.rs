@@ -227,6 +227,9 @@ pub enum DisconnectReason {
     IdentityTaken {
         /// The name.
         identity: Identity,
+        /// The address of the one who has it; none if this side has given it, by
+        /// [`connect_as`](crate::RouterSocket::connect_as).
+        holder: Option<PeerAddress>,
     },
     /// Another peer has taken the name of this one, as a ROUTER with
     /// [`handover`](crate::SocketBuilder::handover) lets it.
@@ -256,9 +259,12 @@ impl fmt::Display for DisconnectReason {
             }
             Self::Occupied => f.write_str("this PAIR has its one peer already"),
             Self::Closed => f.write_str("this side closed the connection"),
-            Self::IdentityTaken { identity } => {
-                write!(f, "another peer is known as {identity} already")
-            }
+            Self::IdentityTaken { identity, holder } => match holder {
+                Some(holder) => {
+                    write!(f, "another peer, {holder}, is known as {identity} already")
+                }
+                None => write!(f, "another peer is known as {identity} already"),
+            },
             Self::Replaced => f.write_str("another peer has taken this one's identity"),
             Self::Reset => f.write_str("this side gave the connection up with a request"),
         }

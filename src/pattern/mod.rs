@@ -52,7 +52,7 @@ mod trie;
 use std::fmt;
 use std::sync::Weak;
 
-use crate::endpoint::Endpoint;
+use crate::endpoint::{Endpoint, PeerAddress};
 use crate::event::DisconnectReason;
 use crate::fault::PeerFault;
 use crate::identity::Identity;
@@ -115,7 +115,11 @@ impl Departure {
 
 /// A newcomer's name belongs to another peer.
 #[derive(Debug)]
-pub(crate) struct NameTaken(pub(crate) Identity);
+pub(crate) struct NameTaken {
+    pub(crate) name: Identity,
+    /// Where that one is; none if this side chose the name.
+    pub(crate) holder: Option<PeerAddress>,
+}
 
 /// Messages that a pattern has dropped and that no peer's pipe has counted, by reason.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -337,7 +337,9 @@ impl Pattern for Routes {
         }
         let displaced = match state.holder(&name) {
             Some(holder) if !self.handover.load(Ordering::Relaxed) || !holder.yields_to(peer) => {
-                return Err(NameTaken(name));
+                let owner = holder.owner.as_ref();
+                let holder = owner.map(|owner| owner.address().clone());
+                return Err(NameTaken { name, holder });
             }
             holder => holder.map(|holder| holder.id),
         };

@@ -278,7 +278,7 @@ fn turned_away_by_server(
         reason => {
             turn_away(client, &caller.endpoint, reason.clone());
             turn_away(server, &bound.endpoint, reason.clone());
-            if let DisconnectReason::IdentityTaken { identity } = reason {
+            if let DisconnectReason::IdentityTaken { identity, .. } = reason {
                 server.call_later(identity, caller);
             }
         }
@@ -366,7 +366,7 @@ impl LinkEnd {
         };
         // Whose name is somebody else's would only be turned away again, or turn that one away.
         let calls_when_free = match &reason {
-            DisconnectReason::IdentityTaken { identity } => Some(identity.clone()),
+            DisconnectReason::IdentityTaken { identity, .. } => Some(identity.clone()),
             DisconnectReason::Replaced => other
                 .hub
                 .upgrade()

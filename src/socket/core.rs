@@ -320,11 +320,14 @@ impl Hub for Core {
         // It does not depart before it has been admitted, so no name is given to who is gone.
         let displaced = match self.pattern.welcome(id, &who, &pipes.outbound) {
             Ok(displaced) => displaced,
-            Err(NameTaken(identity)) => {
+            Err(NameTaken { name, holder }) => {
                 let mut state = self.state.lock();
                 state.peers.remove(&id);
                 state.totals.connections = state.totals.connections.saturating_sub(1);
-                return Err(DisconnectReason::IdentityTaken { identity });
+                return Err(DisconnectReason::IdentityTaken {
+                    identity: name,
+                    holder,
+                });
             }
         };
         if !standing {

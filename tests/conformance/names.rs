@@ -34,18 +34,23 @@ async fn a_taken_name_turns_the_newcomer_away(transport: Transport) {
     let first = dealer("ada");
     first.connect(&endpoint).unwrap();
     until(|| router.peers().len() == 1).await;
+    let known = router.peers().remove(0).peer;
     let second = DealerSocket::builder()
         .identity(name("ada"))
         .reconnect_interval_max(std::time::Duration::from_millis(100))
         .build();
     second.connect(&endpoint).unwrap();
-    wait_for(&mut events, |event| {
+    let refused = wait_for(&mut events, |event| {
         matches!(event, Event::HandshakeFailed {
-            reason: DisconnectReason::IdentityTaken { identity, .. },
+            reason: DisconnectReason::IdentityTaken { identity, holder, .. },
             ..
-        } if *identity == name("ada"))
+        } if *identity == name("ada") && holder.as_ref() == Some(known.address()))
     })
     .await;
+    // Both are named: who came, and who has the name.
+    if transport == Transport::Tcp {
+        assert_ne!(refused.address(), Some(known.address()));
+    }
     // The first has not noticed, and gets what is meant for it.
     soon(router.send_to(&name("ada"), "for the first"))
         .await
@@ -218,7 +223,7 @@ async fn a_name_is_given_once(transport: Transport) {
         matches!(
             event,
             Event::HandshakeFailed {
-                reason: DisconnectReason::IdentityTaken { .. },
+                reason: DisconnectReason::IdentityTaken { holder: None, .. },
                 ..
             }
         )

@@ -154,8 +154,10 @@ impl World {
         let peer = peer(bytes);
         let welcome = self.law.welcome(id, &peer, &outbound);
         let holder = claimed.as_ref().and_then(|name| self.known.get(name));
-        if holder.is_some_and(|holder| holder.chosen || !self.handover) {
-            assert!(matches!(welcome, Err(NameTaken(name)) if Some(&name) == claimed.as_ref()));
+        let chosen = holder.is_some_and(|holder| holder.chosen);
+        if chosen || (holder.is_some() && !self.handover) {
+            assert!(matches!(welcome, Err(NameTaken { name, holder })
+                if Some(&name) == claimed.as_ref() && holder.is_none() == chosen));
             assert_eq!(peer.known_as(), None);
             return;
         }
