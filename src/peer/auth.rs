@@ -1,6 +1,9 @@
 //! Judging a peer: what the socket demands of it, and the verdict, in time or not at all.
 
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
+
+use futures::FutureExt;
 
 use super::Hub;
 use super::session::Place;
@@ -53,7 +56,12 @@ pub(super) async fn judge(
         claims: Claims::new(peer.identity.clone(), peer.properties.clone()),
     };
     let limit = access.limit();
-    tokio::time::timeout(limit, access.ask(request))
-        .await
-        .unwrap_or_else(|_| Err(Denial::not_now(Cause::TooLate { limit })))
+    // A block of its own, so that what is dropped at the deadline may panic, too.
+    let asked = async { tokio::time::timeout(limit, access.ask(request)).await };
+    // Nothing of ours is shared with what panics but the authenticator itself, whose affair it is.
+    match AssertUnwindSafe(asked).catch_unwind().await {
+        Ok(Ok(verdict)) => verdict,
+        Ok(Err(_)) => Err(Denial::not_now(Cause::TooLate { limit })),
+        Err(_) => Err(Denial::not_now(Cause::Panicked)),
+    }
 }

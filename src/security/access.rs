@@ -1,11 +1,8 @@
 //! [`Access`]: who decides whether a peer is let in, and [`Authorised`], the proof that somebody did.
 
 use std::fmt;
-use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
-
-use futures::FutureExt;
 
 use super::authenticator::{AuthRequest, Authenticator, Judgement, Judging, User, Verdict};
 use super::choice::Security;
@@ -69,21 +66,18 @@ impl Access {
         self.deadline
     }
 
-    /// Asks. Whoever waits for it keeps to [`limit`](Self::limit).
+    /// Asks. Whoever waits for it keeps to [`limit`](Self::limit), and is ready for a panic.
     pub(crate) async fn ask(&self, mut request: AuthRequest) -> Result<Authorised, Denial> {
         request.domain = Arc::clone(&self.domain);
-        // Nothing of ours is shared with what panicked but the authenticator itself, whose affair it is.
-        let judging = AssertUnwindSafe(async { self.authenticator.judge(&request).await });
-        match judging.catch_unwind().await {
-            Ok(Ok(Verdict(Judgement::Admit(user)))) => Ok(Authorised(user.map(Arc::new))),
-            Ok(Ok(Verdict(Judgement::Refuse { status, why }))) => {
+        match self.authenticator.judge(&request).await {
+            Ok(Verdict(Judgement::Admit(user))) => Ok(Authorised(user.map(Arc::new))),
+            Ok(Verdict(Judgement::Refuse { status, why })) => {
                 Err(Denial::new(status, Cause::Refused { why }))
             }
-            Ok(Err(error)) => {
+            Err(error) => {
                 let error = error.to_string();
                 Err(Denial::not_now(Cause::Failed { error }))
             }
-            Err(_) => Err(Denial::not_now(Cause::Panicked)),
         }
     }
 }

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use wirelark::{Addresses, ClientKeys, Passwords, PeerFault, SecurityFault};
+use wirelark::{
+    Addresses, ClientKeys, Incompatible, Passwords, PeerFault, ProtocolError, SecurityFault,
+};
 
 use super::*;
 
@@ -23,10 +25,18 @@ async fn an_authenticator_that_lets_in_does_so_over_every_mechanism() {
     }
 }
 
+struct PanicsAsItGoes;
+
+impl Drop for PanicsAsItGoes {
+    fn drop(&mut self) {
+        panic!("as it goes");
+    }
+}
+
 #[tokio::test]
 async fn whatever_else_it_does_nobody_gets_in() {
     type Case = (&'static str, fn() -> Access, u16);
-    let cases: [Case; 6] = [
+    let cases: [Case; 8] = [
         ("refuses", || answers(|_| Verdict::refuse("no")), 400),
         (
             "is busy",
@@ -46,6 +56,27 @@ async fn whatever_else_it_does_nobody_gets_in() {
                     assert!(request.domain() == "none", "no");
                     Ok(Verdict::admit_nobody())
                 }))
+            },
+            300,
+        ),
+        (
+            "panics before it begins",
+            || {
+                Access::by(from_fn(|request| {
+                    assert!(request.domain() == "none", "no");
+                    async { Ok(Verdict::admit_nobody()) }
+                }))
+            },
+            300,
+        ),
+        (
+            "panics when it is given up",
+            || {
+                let silence = from_fn(|_| async {
+                    let _panics = PanicsAsItGoes;
+                    std::future::pending().await
+                });
+                Access::by(silence).deadline(Duration::from_millis(20))
             },
             300,
         ),
@@ -192,6 +223,36 @@ async fn who_speaks_another_mechanism_is_turned_away() {
                 client.name,
                 server.name
             );
+        }
+    }
+}
+
+#[tokio::test]
+async fn two_of_the_same_role_do_not_meet() {
+    let [_, plain, curve] = mechanisms();
+    for both in [plain, curve] {
+        let asked = || answers(|_| panic!("nobody is to be asked"));
+        let servers = || (both.server)(asked(), &both.keys);
+        for (one, other) in [
+            (servers(), servers()),
+            (both.client.clone(), both.client.clone()),
+        ] {
+            let (own, theirs) = meet(one, other).await.fails().await;
+            for reason in [own, theirs] {
+                assert!(
+                    matches!(
+                        reason,
+                        DisconnectReason::Fault(PeerFault::Incompatible(
+                            Incompatible::TwoServers { .. }
+                        )) | DisconnectReason::Fault(PeerFault::Protocol(
+                            ProtocolError::UnexpectedCommand { .. }
+                        )) | DisconnectReason::PeerClosed
+                            | DisconnectReason::Io(_)
+                    ),
+                    "{}: {reason:?}",
+                    both.name
+                );
+            }
         }
     }
 }

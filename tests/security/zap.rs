@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use wirelark::{Context, RepSocket, Zap};
+use wirelark::{Context, Message, RepSocket, RouterSocket, Zap};
 
 use super::*;
 
@@ -10,12 +10,16 @@ use super::*;
 async fn handlers_of_zap_decide_by_the_letter() {
     type Reply = &'static [&'static str];
     let good: Reply = &["1.0", "1", "200", "", "ada", ""];
-    let cases: [(Reply, Option<u16>); 8] = [
+    let cases: [(Reply, Option<u16>); 12] = [
         (good, None),
         (&["1.0", "1", "400", "no", "", ""], Some(400)),
         (&["1.0", "1", "300", "no", "", ""], Some(300)),
         (&["1.0", "1", "500", "no", "", ""], Some(500)),
         (&["1.0", "1", "200", "", "ada"], Some(300)),
+        (&["1.0", "1", "200", "", "ada", "", ""], Some(300)),
+        (&["1.0", "1", "invalid", "", "ada", ""], Some(300)),
+        (&["1.0", "1", "2000", "", "ada", ""], Some(300)),
+        (&[""], Some(300)),
         (&["1.0", "2", "200", "", "ada", ""], Some(300)),
         (&["2.0", "1", "200", "", "ada", ""], Some(300)),
         (&["1.0", "1", "200", "", "ada", "garbage"], Some(300)),
@@ -88,5 +92,101 @@ async fn without_a_handler_of_zap_nobody_gets_in() {
         let (own, _) = meet(server(zap(), &keys), client).await.fails().await;
         assert!(matches!(own, DisconnectReason::Denied(_)), "{own:?}");
         dying.await.unwrap();
+    }
+}
+
+/// A ROUTER, which may answer when and as often as it likes.
+struct Handler {
+    router: RouterSocket,
+    access: Access,
+}
+
+impl Handler {
+    async fn new(deadline: Duration) -> Self {
+        let context = Context::new();
+        let router = RouterSocket::builder().context(&context).build();
+        soon(router.bind("inproc://zeromq.zap.01")).await.unwrap();
+        let access = Access::by(Zap::of(&context)).deadline(deadline);
+        Self { router, access }
+    }
+
+    async fn asked(&self) -> wirelark::Identity {
+        soon(self.router.recv()).await.unwrap().0
+    }
+
+    /// The one who asked may have given up.
+    fn answers(&self, to: &wirelark::Identity, status: &str) {
+        let reply = ["", "1.0", "1", status, "", "mallory", ""];
+        let _ = self.router.try_send_to(to, Message::from(reply));
+    }
+}
+
+fn plain_server(access: &Access) -> [Security; 2] {
+    let [_, plain, _] = mechanisms();
+    let access = access.clone();
+    [Security::PlainServer { access }, plain.client]
+}
+
+async fn denial(events: &mut Events) -> u16 {
+    match failure(events).await {
+        DisconnectReason::Denied(denial) => denial.status(),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn a_late_answer_is_good_for_nobody() {
+    let handler = Handler::new(Duration::from_millis(20)).await;
+    let [server, client] = plain_server(&handler.access);
+    let mut meeting = meet(server, client).await;
+    let mut late = handler.asked().await;
+    // It comes again, and what was meant for the time before arrives first.
+    while denial(&mut meeting.pulled).await == 300 {
+        let again = handler.asked().await;
+        handler.answers(&late, "200");
+        handler.answers(&again, "400");
+        late = again;
+    }
+    assert!(meeting.pull.peers().is_empty());
+}
+
+#[tokio::test]
+async fn the_first_answer_counts() {
+    let handler = Handler::new(Duration::from_secs(60)).await;
+    let [server, client] = plain_server(&handler.access);
+    let mut meeting = meet(server, client).await;
+    let asked = handler.asked().await;
+    handler.answers(&asked, "400");
+    handler.answers(&asked, "200");
+    assert_eq!(denial(&mut meeting.pulled).await, 400);
+    assert!(meeting.pull.peers().is_empty());
+}
+
+#[tokio::test]
+async fn an_answer_without_an_envelope_is_none() {
+    let handler = Handler::new(Duration::from_secs(60)).await;
+    let [server, client] = plain_server(&handler.access);
+    let mut meeting = meet(server, client).await;
+    let asked = handler.asked().await;
+    let reply = ["1.0", "1", "200", "", "mallory", ""];
+    handler
+        .router
+        .try_send_to(&asked, Message::from(reply))
+        .unwrap();
+    assert_eq!(denial(&mut meeting.pulled).await, 300);
+}
+
+#[tokio::test]
+async fn a_handler_that_says_nothing_lets_nobody_in() {
+    // It reads, or does not even do that.
+    for reads in [true, false] {
+        let handler = Handler::new(Duration::from_millis(20)).await;
+        let [server, client] = plain_server(&handler.access);
+        let mut meeting = meet(server, client).await;
+        if reads {
+            handler.asked().await;
+        }
+        assert_eq!(denial(&mut meeting.pulled).await, 300);
+        assert!(meeting.pull.peers().is_empty());
     }
 }
