@@ -29,7 +29,8 @@ impl<S: Routes> SocketBuilder<S> {
     ///
     /// Names are claims that nobody has checked: with this, whoever reaches an endpoint can take
     /// anybody's place, unless the socket has [`security`](Self::security): a name is only given to the user
-    /// who has it. Default false. libzmq: `ZMQ_ROUTER_HANDOVER`.
+    /// who has it. All whom the authenticator lets in as nobody in particular, as
+    /// [`Access::anybody`](crate::Access::anybody) does, count as one user. Default false. libzmq: `ZMQ_ROUTER_HANDOVER`.
     pub fn handover(mut self, handover: bool) -> Self {
         self.options.handover = handover;
         self
