@@ -90,7 +90,7 @@ impl Direct {
     }
 
     /// Whether nothing has been written for a while.
-    pub(super) fn has_rested(&self, now: Instant) -> bool {
+    fn has_rested(&self, now: Instant) -> bool {
         is_rest(self.last.load(Ordering::Relaxed), nanos(self.since, now))
     }
 }

@@ -29,6 +29,9 @@ use crate::wire::transmit::Transmit;
 /// Turns of reading and writing before other tasks get the thread.
 const TURNS: usize = 32;
 
+/// What is taken so soon after something else belongs to the same burst.
+const BURST: Duration = Duration::from_micros(10);
+
 /// Silence after which a connection gives its buffers back.
 const IDLE: Duration = Duration::from_secs(1);
 
@@ -59,6 +62,8 @@ pub(super) struct Traffic {
     farewell: Option<Instant>,
     /// Whether senders may run on other threads than this session.
     has_threads: bool,
+    /// When it last took messages from its pipe.
+    took_at: Option<Instant>,
 }
 
 impl Traffic {
@@ -94,6 +99,7 @@ impl Traffic {
             farewell: None,
             has_threads: hub.io_threads() > 0
                 || Handle::current().runtime_flavor() != RuntimeFlavor::CurrentThread,
+            took_at: None,
         }
     }
 
@@ -163,6 +169,7 @@ impl Traffic {
                     if let Some(direct) = &self.direct {
                         direct.took(batch.messages());
                     }
+                    self.took_at = Some(Instant::now());
                     self.connection.outbound(batch).map_err(fault)?
                 }
                 Poll::Ready(Take::Begun(transmit)) => transmit,
@@ -193,10 +200,11 @@ impl Traffic {
     /// takes what there is. Only matters where both want the same processor: the sender would be
     /// stopped for a write of a few messages, each time anew. On a processor of its own, the
     /// session goes on at once.
+    ///
+    /// What senders write by themselves is not a burst: who has just done so waits for an answer.
     fn give_way(&self) {
-        let Some(direct) = &self.direct else { return };
-        if self.has_threads && !direct.has_rested(Instant::now()) && self.pipes.outbound.is_light()
-        {
+        let is_burst = || self.took_at.is_some_and(|at| at.elapsed() < BURST);
+        if self.has_threads && is_burst() && self.pipes.outbound.is_light() {
             std::thread::yield_now();
         }
     }
