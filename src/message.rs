@@ -255,7 +255,7 @@ impl Message {
     }
 
     /// The frames from `index` on as a message, or `None` when there is none left.
-    pub(crate) fn skip_frames(self, index: usize) -> Option<Self> {
+    pub(crate) fn skip_frames(&self, index: usize) -> Option<Self> {
         let mut builder = MessageBuilder::new();
         match &self.repr {
             Repr::Small(_) | Repr::Packed(_) => self

@@ -18,7 +18,7 @@ use crate::pipe::sync::Arc;
 use crate::pipe::wake::{Due, Token};
 use crate::pipe::{Load, Pipe, PushError};
 use crate::wire::batch::Batch;
-use crate::wire::subscription::{Subscription, TOPIC_MAX, take_subscriptions};
+use crate::wire::subscription::{Left, Subscription, TOPIC_MAX, take_subscriptions};
 
 /// Bodies longer than this are shared by the subscribers' pipes instead of being copied into each.
 ///
@@ -285,13 +285,15 @@ impl Audience {
         })
     }
 
-    /// Applies what a peer has sent. `free` grows by what it takes up no longer.
+    /// Applies what a peer has sent. `free` grows by what it takes up no longer; what is of no use is dropped with
+    /// `due`.
     pub(super) fn apply(
         &mut self,
         token: Token,
         pipe: &Arc<Pipe>,
-        mut batch: Batch,
+        batch: &mut Batch,
         free: &mut Load,
+        due: &mut Due,
     ) -> Result<(), ProtocolError> {
         while let Some(first) = batch.peek() {
             let (shown, bytes) = (self.notices.len(), batch.bytes());
@@ -304,7 +306,7 @@ impl Audience {
                 let Some(message) = batch.pop() else {
                     break;
                 };
-                self.hear(token, pipe, message)?;
+                self.hear(token, pipe, message, due)?;
             }
             let load = Load {
                 messages: 1,
@@ -321,9 +323,15 @@ impl Audience {
     }
 
     /// A message may be, or hold, subscriptions: an XSUB sends what its user makes.
-    fn hear(&mut self, token: Token, pipe: &Pipe, message: Message) -> Result<(), ProtocolError> {
+    fn hear(
+        &mut self,
+        token: Token,
+        pipe: &Pipe,
+        message: Message,
+        due: &mut Due,
+    ) -> Result<(), ProtocolError> {
         let mut result = Ok(());
-        let rest = take_subscriptions(message, self.policy.first_only, |subscription| {
+        let left = take_subscriptions(&message, self.policy.first_only, |subscription| {
             let length = subscription.topic.len();
             if result.is_err() {
                 return;
@@ -338,13 +346,24 @@ impl Audience {
                 self.ask(token, subscription)
             };
         });
-        match rest {
-            Some(message) if self.policy.shows.is_some() => {
-                self.show(token, Notice::Message(message));
+        let (said, rest) = match left {
+            Left::All => (Some(message), None),
+            Left::Some(said) => (Some(said), Some(message)),
+            Left::Nothing => (None, Some(message)),
+        };
+        match said {
+            Some(said) if self.policy.shows.is_some() => {
+                self.show(token, Notice::Message(said));
             }
             // RFC 29: a PUB does not read messages.
-            Some(_) => pipe.count_unusable(1),
+            Some(said) => {
+                pipe.count_unusable(1);
+                due.lose(said);
+            }
             None => {}
+        }
+        if let Some(rest) = rest {
+            due.lose(rest);
         }
         result
     }

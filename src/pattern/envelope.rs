@@ -40,7 +40,7 @@ pub(crate) fn open_request(message: Message) -> Option<(Envelope, Message)> {
 }
 
 /// Takes the delimiter off a reply; `None` where there is no delimiter in front or no body behind.
-pub(crate) fn open_reply(message: Message) -> Option<Message> {
+pub(crate) fn open_reply(message: &Message) -> Option<Message> {
     if !message.first().is_empty() {
         return None;
     }
@@ -58,7 +58,7 @@ pub(crate) enum Numbered {
 }
 
 /// Takes a reply apart into number and body.
-pub(crate) fn open_numbered(message: Message) -> Numbered {
+pub(crate) fn open_numbered(message: &Message) -> Numbered {
     let (first, second) = (message.first(), message.frame(1));
     match (first.first_chunk(), second) {
         (Some(number), Some([])) if first.len() == number.len() => {
@@ -79,9 +79,9 @@ pub(crate) fn is_numbered(reply: &Message) -> bool {
         && reply.len() > 2
 }
 
-/// The number of a request that was sent behind [`numbered`].
-pub(crate) fn number(request: &Message) -> Option<u32> {
-    let number = request.first().try_into().ok()?;
+/// The number in the first frame of a request that was sent behind [`numbered`].
+pub(crate) fn number(first: &[u8]) -> Option<u32> {
+    let number = first.try_into().ok()?;
     Some(u32::from_be_bytes(number))
 }
 
@@ -96,11 +96,11 @@ mod tests {
         let number = 0x0102_0304;
         assert_eq!(numbered(number), *b"\x01\x04\x01\x02\x03\x04\x01\x00");
         let reply = message(&[b"\x01\x02\x03\x04", b"", b"yes", b""]);
-        assert_eq!(super::number(&reply), Some(number));
+        assert_eq!(super::number(reply.first()), Some(number));
         let body = Message::from(["yes", ""]);
-        assert_eq!(open_numbered(reply), Numbered::Reply(number, body));
+        assert_eq!(open_numbered(&reply), Numbered::Reply(number, body));
         for unnumbered in [&[&b""[..], b"yes"][..], &[b"", b""]] {
-            assert_eq!(open_numbered(message(unnumbered)), Numbered::Unnumbered);
+            assert_eq!(open_numbered(&message(unnumbered)), Numbered::Unnumbered);
         }
         for malformed in [
             &[&b""[..]][..],
@@ -110,7 +110,7 @@ mod tests {
             &[b"123", b"", b"yes"],
             &[b"12345", b"", b"yes"],
         ] {
-            assert_eq!(open_numbered(message(malformed)), Numbered::Malformed);
+            assert_eq!(open_numbered(&message(malformed)), Numbered::Malformed);
         }
     }
 
@@ -132,11 +132,14 @@ mod tests {
     #[test]
     fn a_reply_starts_with_the_delimiter() {
         assert_eq!(
-            open_reply(Message::from(["", "yes"])),
+            open_reply(&Message::from(["", "yes"])),
             Some(Message::from("yes"))
         );
-        assert_eq!(open_reply(Message::from(["", ""])), Some(Message::from("")));
-        assert_eq!(open_reply(Message::from(["x", "yes"])), None);
-        assert_eq!(open_reply(Message::from("")), None);
+        assert_eq!(
+            open_reply(&Message::from(["", ""])),
+            Some(Message::from(""))
+        );
+        assert_eq!(open_reply(&Message::from(["x", "yes"])), None);
+        assert_eq!(open_reply(&Message::from("")), None);
     }
 }

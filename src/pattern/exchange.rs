@@ -111,20 +111,15 @@ impl Exchanges {
             .is_some_and(|exchange| exchange.is_with(peer))
     }
 
-    /// The exchange of a request that was sent to this peer: by the number in its envelope, or, where
+    /// The exchange of a request that was sent to this peer: by the number in its `first` frame, or, where
     /// there is none, the only one that can be. (One with a number that came after all is of the time
     /// before the numbers ended, and nobody waits for its reply.)
-    pub(super) fn of_request(
-        &self,
-        peer: PeerId,
-        request: &Message,
-        numbered: bool,
-    ) -> Option<Number> {
+    pub(super) fn of_request(&self, peer: PeerId, first: &[u8], numbered: bool) -> Option<Number> {
         if numbered {
-            let number = envelope::number(request);
+            let number = envelope::number(first);
             return number.filter(|&number| self.is_asked(number, peer));
         }
-        let is_plain = request.first().is_empty();
+        let is_plain = first.is_empty();
         self.first_with(peer).filter(|_| is_plain)
     }
 
@@ -174,6 +169,16 @@ impl Exchanges {
         match self.open.get(&number)?.stage {
             Stage::Asked(peer) => Some(peer),
             _ => None,
+        }
+    }
+}
+
+impl Stage {
+    /// The message that it holds.
+    pub(super) fn into_message(self) -> Option<Message> {
+        match self {
+            Self::AskAgain(message) | Self::Answered(_, message) => Some(message),
+            Self::Asked(_) | Self::Lost(..) => None,
         }
     }
 }

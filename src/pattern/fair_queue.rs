@@ -16,7 +16,7 @@ use super::slots::Slots;
 use crate::message::Message;
 use crate::peer_handle::Peer as Handle;
 use crate::pipe::sync::{Arc, AtomicBool, Mutex, Ordering};
-use crate::pipe::wake::{Listener, Signal, Ticket, Token};
+use crate::pipe::wake::{Due, Listener, Signal, Ticket, Token};
 use crate::pipe::{Load, Pipe, Take, Tenure};
 use crate::wire::batch::Batch;
 
@@ -131,8 +131,8 @@ impl FairQueue {
 
     /// The connection to a peer has ended. One that left nothing to read is forgotten at once, since
     /// it may be long until somebody receives, and strangers may come and go in the meantime. What
-    /// they leave is bounded in all: returned is how many messages had to go for it.
-    pub(crate) fn sweep(&self, id: PeerId) -> usize {
+    /// they leave is bounded in all: returned is how many messages had to go for it. Those are dropped with `due`.
+    pub(crate) fn sweep(&self, id: PeerId, due: &mut Due) -> usize {
         let mut dropped = 0;
         let mut guard = self.state.lock();
         let state = &mut *guard;
@@ -147,7 +147,7 @@ impl FairQueue {
                 continue;
             };
             if peer.batch.is_empty() && matches!(peer.refill(), Refill::Over) {
-                state.remove(token);
+                state.remove(token, due);
                 continue;
             }
             let (rest, capacity) = (peer.rest(), peer.pipe.capacity());
@@ -159,17 +159,17 @@ impl FairQueue {
                 peer.departed = Some(state.departed.add(token, rest));
             }
             while let Some(oldest) = state.departed.surplus(capacity) {
-                dropped += state.remove(oldest);
+                dropped += state.remove(oldest, due);
             }
         }
         dropped
     }
 
-    /// Drops a peer together with everything of its that has not been read.
-    pub(crate) fn forget(&self, id: PeerId) {
+    /// Forgets a peer, and drops everything of its that has not been read with `due`.
+    pub(crate) fn forget(&self, id: PeerId, due: &mut Due) {
         let mut state = self.state.lock();
         while let Some(token) = state.peers.find(|peer| peer.id == id) {
-            state.remove(token);
+            state.remove(token, due);
         }
     }
 
@@ -192,15 +192,13 @@ impl FairQueue {
         }
     }
 
-    /// Drops everything that waits to be read; returns how many messages that was.
-    pub(crate) fn discard_all(&self) -> usize {
+    /// Drops everything that waits to be read, with `due`; returns how many messages that was.
+    pub(crate) fn discard_all(&self, due: &mut Due) -> usize {
         let mut dropped = 0;
         let mut state = self.state.lock();
-        let discard = |_, _: &Handle, batch: &mut Batch| {
-            batch.skip();
-            Some(())
-        };
-        while let Next::Message(()) = state.next(&self.line, discard) {
+        let pop = |_, _: &Handle, batch: &mut Batch| batch.pop();
+        while let Next::Message(message) = state.next(&self.line, pop) {
+            due.lose(message);
             dropped += 1;
         }
         dropped
@@ -303,16 +301,18 @@ impl Listener for FairQueue {
 }
 
 impl State {
-    /// Forgets a peer; returns how many of its messages had not been read.
-    fn remove(&mut self, token: Token) -> usize {
+    /// Forgets a peer; returns how many of its messages had not been read. They are dropped with `due`.
+    fn remove(&mut self, token: Token, due: &mut Due) -> usize {
         self.round.retain(|&other| other != token);
-        let Some(peer) = self.peers.remove(token) else {
+        let Some(mut peer) = self.peers.remove(token) else {
             return 0;
         };
         if let Some(place) = peer.departed {
             self.departed.remove(place);
         }
-        peer.rest().messages
+        let rest = peer.rest().messages;
+        due.lose(std::mem::take(&mut peer.batch));
+        rest
     }
 
     /// Takes peers that signalled back into the round.

@@ -339,6 +339,7 @@ impl FanOut {
     fn read(&self, token: Token) {
         let (mut shown, mut expelled) = (0, None);
         loop {
+            let mut due = Due::default();
             let mut guard = self.state.lock();
             let state = &mut *guard;
             let Some(pipe) = state.subscribers.inbound(token) else {
@@ -347,12 +348,13 @@ impl FanOut {
             if state.notices.postpone(token) {
                 break;
             }
-            let Take::Batch(batch) = pipe.take() else {
+            let Take::Batch(mut batch) = pipe.take() else {
                 break;
             };
             let (before, member) = (state.notices.len(), state.subscribers.member(token));
             let mut free = Load::default();
-            let result = state.apply(token, &pipe, batch, &mut free);
+            // What is left of the batch after a fault is dropped unlocked as well.
+            let result = state.apply(token, &pipe, &mut batch, &mut free, &mut due);
             shown += state.notices.len() - before;
             drop(guard);
             pipe.release(free);

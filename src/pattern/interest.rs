@@ -21,7 +21,7 @@ use crate::pipe::Pipe;
 use crate::pipe::sync::{Arc, AtomicBool, Mutex, Ordering};
 use crate::pipe::wake::{Due, Listener, Signal, Token};
 use crate::wire::batch::Batch;
-use crate::wire::subscription::{Subscription, take_subscriptions};
+use crate::wire::subscription::{Left, Subscription, take_subscriptions};
 
 /// Bodies longer than this are shared by the publishers' pipes instead of being copied into each.
 const SHARE_ABOVE: usize = 1024;
@@ -135,11 +135,13 @@ impl Interest {
         let mut due = Due::default();
         let mut state = self.state.lock();
         let first_only = state.taste.first_only;
-        let rest = take_subscriptions(message, first_only, |subscription| {
+        let left = take_subscriptions(&message, first_only, |subscription| {
             state.apply(self, subscription, &mut due);
         });
-        if let Some(message) = rest {
-            state.send(&message, &mut due);
+        match left {
+            Left::All => state.send(&message, &mut due),
+            Left::Some(rest) => state.send(&rest, &mut due),
+            Left::Nothing => {}
         }
     }
 
@@ -152,7 +154,7 @@ impl Interest {
                 subscribe: true,
                 topic: prefix,
             };
-            due.add(pipe.push_control(|batch| subscription.push_command(batch)));
+            pipe.push_control(|batch| subscription.push_command(batch), &mut due);
         }
         state.publishers.insert_with(|token| Publisher {
             id,
@@ -288,7 +290,7 @@ impl Publisher {
 
     fn tell(&self, subscription: Subscription<'_>, due: &mut Due) {
         let told = |batch: &mut Batch| subscription.push_command(batch);
-        due.add(self.pipe.push_control(told));
+        self.pipe.push_control(told, due);
     }
 
     /// Notes what it is to be told later. Only what makes a difference is kept, so there are never more

@@ -23,7 +23,7 @@ use crate::peer_handle::Peer;
 use crate::pipe::loom::{model, pipe, read_some, write_some};
 use crate::pipe::sync::Arc;
 use crate::pipe::wake::Ticket;
-use crate::pipe::{CloseReason, Load, Pipe, Take, perform};
+use crate::pipe::{CloseReason, Load, Pipe, Take};
 use crate::wire::batch::Batch;
 
 const FIRST: PeerId = PeerId(1);

@@ -14,6 +14,7 @@ use super::{Departure, Pattern, PeerId};
 use crate::peer_handle::Peer;
 use crate::pipe::Pipe;
 use crate::pipe::sync::{Arc, Mutex};
+use crate::pipe::wake::Due;
 
 /// See the [module](self).
 #[derive(Debug)]
@@ -84,7 +85,7 @@ impl Pattern for Pair {
     }
 
     fn detach(&self, id: PeerId, departure: Departure) -> usize {
-        let unread = self.inbox.sweep(id);
+        let unread = self.inbox.sweep(id, &mut Due::default());
         if departure.keeps_outbound {
             return unread;
         }
@@ -97,7 +98,7 @@ impl Pattern for Pair {
     }
 
     fn forget(&self, id: PeerId) {
-        self.inbox.forget(id);
+        self.inbox.forget(id, &mut Due::default());
     }
 
     fn close(&self) -> usize {

@@ -13,7 +13,7 @@ use super::{Departure, Dropped, Pattern, PeerId};
 use crate::message::Message;
 use crate::peer_handle::Peer;
 use crate::pipe::sync::{Arc, Mutex};
-use crate::pipe::wake::Ticket;
+use crate::pipe::wake::{Due, Ticket};
 use crate::pipe::{Pipe, PushError};
 use crate::wire::batch::Batch;
 
@@ -140,11 +140,11 @@ impl Pattern for Replies {
 
     fn detach(&self, id: PeerId, departure: Departure) -> usize {
         self.peers.lock().remove(&id);
-        self.inbox.sweep(id) + departure.unwritten_messages()
+        self.inbox.sweep(id, &mut Due::default()) + departure.unwritten_messages()
     }
 
     fn forget(&self, id: PeerId) {
-        self.inbox.forget(id);
+        self.inbox.forget(id, &mut Due::default());
     }
 
     fn dropped(&self) -> Dropped {

@@ -27,7 +27,7 @@ use crate::options::Options;
 use crate::peer_handle::Peer;
 use crate::pipe::Pipe;
 use crate::pipe::sync::{Arc, Mutex, MutexGuard};
-use crate::pipe::wake::Ticket;
+use crate::pipe::wake::{Due, Ticket, Wake};
 
 pub(crate) use super::exchange::Number;
 
@@ -139,28 +139,26 @@ impl Requests {
         request: &mut Message,
         lock_step: bool,
     ) -> Poll<Asked> {
-        let mut given_up = None;
-        let asked = self.poll_turn(cx, tickets, request, lock_step, &mut given_up);
-        given_up.into_iter().for_each(Waker::wake);
-        asked
+        let mut due = Due::default();
+        self.poll_turn(cx, tickets, request, lock_step, &mut due)
     }
 
-    /// As [`poll_ask`](Self::poll_ask); whoever waits for a reply that is given up is to be woken.
+    /// As [`poll_ask`](Self::poll_ask); whoever waits for a reply that is given up is woken by `due`.
     fn poll_turn(
         &self,
         cx: &mut Context<'_>,
         tickets: &mut Tickets,
         request: &mut Message,
         lock_step: bool,
-        given_up: &mut Option<Waker>,
+        due: &mut Due,
     ) -> Poll<Asked> {
         let mut state = self.state.lock();
         loop {
             if self.turns.is_closed() {
                 return Poll::Ready(Asked::Closed);
             }
-            match self.turn(&mut state, lock_step, given_up) {
-                Turn::Now => return self.poll_send(cx, tickets, request, lock_step, state),
+            match self.turn(&mut state, lock_step, due) {
+                Turn::Now => return self.poll_send(cx, tickets, request, lock_step, state, due),
                 Turn::Later => {}
                 Turn::Never => return Poll::Ready(Asked::OutOfTurn),
                 Turn::Reset(peer) => {
@@ -178,7 +176,7 @@ impl Requests {
         }
     }
 
-    fn turn(&self, state: &mut State, lock_step: bool, given_up: &mut Option<Waker>) -> Turn {
+    fn turn(&self, state: &mut State, lock_step: bool, due: &mut Due) -> Turn {
         state.change_rules();
         let Rules { relaxed, correlate } = state.rules;
         let sent = state.exchanges.lock_step();
@@ -201,8 +199,8 @@ impl Requests {
             Some(number) if relaxed => {
                 let exchange = state.exchanges.end(number);
                 let reset = exchange.and_then(|exchange| {
-                    *given_up = exchange.waker;
-                    self.give_up(state, number, &exchange.stage)
+                    due.add(exchange.waker.map(Wake::Task));
+                    self.give_up(state, number, exchange.stage, due)
                 });
                 state.change_rules();
                 reset.map_or(Turn::Now, Turn::Reset)
@@ -222,6 +220,7 @@ impl Requests {
         request: &mut Message,
         lock_step: bool,
         mut state: MutexGuard<'_, State>,
+        due: &mut Due,
     ) -> Poll<Asked> {
         let number = state.exchanges.next_number();
         let room = &mut tickets.room;
@@ -229,7 +228,7 @@ impl Requests {
         let sent = if correlate {
             self.sender.poll_send(cx, room, &numbered(number), request)
         } else {
-            self.discard_all(&mut state);
+            self.discard_all(&mut state, due);
             self.sender.poll_send(cx, room, DELIMITER, request)
         };
         let Sent::To(peer) = ready!(sent) else {
@@ -246,8 +245,8 @@ impl Requests {
     }
 
     /// What is still there answers a question that nobody asks any more.
-    fn discard_all(&self, state: &mut State) {
-        let dropped = self.inbox.discard_all() as u64;
+    fn discard_all(&self, state: &mut State, due: &mut Due) {
+        let dropped = self.inbox.discard_all(due) as u64;
         state.dropped = state.dropped.saturating_add(dropped);
     }
 
@@ -261,24 +260,37 @@ impl Requests {
     /// Gives the request of this number up. Returns the peer whose connection has to end because
     /// its answer could still come.
     pub(crate) fn abandon(&self, number: Number) -> Option<PeerId> {
+        let mut due = Due::default();
         let mut state = self.state.lock();
-        let exchange = state.exchanges.end(number)?;
-        let reset = self.give_up(&mut state, number, &exchange.stage);
+        let stage = state.exchanges.end(number)?.stage;
+        let reset = self.give_up(&mut state, number, stage, &mut due);
         self.ended(state);
         reset
     }
 
     /// Sees to it that the reply of an exchange that has been ended is not taken for another's.
-    fn give_up(&self, state: &mut State, given_up: Number, stage: &Stage) -> Option<PeerId> {
-        let &Stage::Asked(peer) = stage else {
+    fn give_up(
+        &self,
+        state: &mut State,
+        given_up: Number,
+        stage: Stage,
+        due: &mut Due,
+    ) -> Option<PeerId> {
+        let Stage::Asked(peer) = stage else {
+            if let Some(message) = stage.into_message() {
+                due.lose(message);
+            }
             return None;
         };
         if state.rules.correlate {
-            let others = |request: &Message| number(request) != Some(given_up);
-            self.sender.retain(peer, others);
+            let others = |first: &[u8]| number(first) != Some(given_up);
+            self.sender.retain(peer, others, due);
             return None;
         }
-        if !self.sender.take_back(peer).is_empty() {
+        let unsent = self.sender.take_back(peer);
+        let is_unsent = !unsent.is_empty();
+        unsent.into_iter().for_each(|batch| due.lose(batch));
+        if is_unsent {
             return None;
         }
         state.abandoned = Some(peer);
@@ -353,29 +365,32 @@ impl Pattern for Requests {
             endpoint,
             reason,
         } = departure;
+        let mut due = Due::default();
         let mut guard = self.state.lock();
         let numbered = guard.rules.correlate;
         let exchanges = &mut guard.exchanges;
         let mut queued = HashSet::new();
         if keeps_outbound {
-            self.sender.retain(id, |request| {
-                let number = exchanges.of_request(id, request, numbered);
+            let wanted = |first: &[u8]| {
+                let number = exchanges.of_request(id, first, numbered);
                 queued.extend(number);
                 number.is_some()
-            });
+            };
+            self.sender.retain(id, wanted, &mut due);
         } else {
             unwritten.extend(self.sender.take_back(id));
             self.sender.detach(id, Vec::new());
         }
         for mut batch in unwritten {
             while let Some(request) = batch.pop() {
-                let number = exchanges.of_request(id, &request, numbered);
-                if let Some(exchange) = number.and_then(|number| exchanges.get_mut(number)) {
-                    exchange.stage = Stage::AskAgain(request);
+                let number = exchanges.of_request(id, request.first(), numbered);
+                match number.and_then(|number| exchanges.get_mut(number)) {
+                    Some(exchange) => exchange.stage = Stage::AskAgain(request),
+                    None => due.lose(request),
                 }
             }
         }
-        self.read_last_words(&mut guard, id, &queued);
+        self.read_last_words(&mut guard, id, &queued, &mut due);
         let exchanges = &mut guard.exchanges;
         for (number, stage) in exchanges.with_mut(id) {
             if !queued.contains(&number) {
@@ -385,7 +400,7 @@ impl Pattern for Requests {
         if guard.abandoned == Some(id) {
             guard.abandoned = None;
         }
-        let dropped = self.inbox.sweep(id);
+        let dropped = self.inbox.sweep(id, &mut due);
         drop(guard);
         self.turns.wake_all();
         self.inbox.nudge();
@@ -393,7 +408,7 @@ impl Pattern for Requests {
     }
 
     fn forget(&self, id: PeerId) {
-        self.inbox.forget(id);
+        self.inbox.forget(id, &mut Due::default());
     }
 
     fn dropped(&self) -> Dropped {

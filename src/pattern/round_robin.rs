@@ -16,7 +16,7 @@ use crate::pipe::feed::Feed;
 use crate::pipe::sync::{Arc, Mutex};
 use crate::pipe::wake::{Due, Listener, Signal, Ticket, Token};
 use crate::pipe::{Pipe, PushError};
-use crate::wire::batch::Batch;
+use crate::wire::batch::{Batch, Extent};
 
 /// See the [module](self).
 #[derive(Debug, Default)]
@@ -103,8 +103,14 @@ impl RoundRobin {
             return 0;
         };
         state.round.retain(|&other| other != token);
-        let peer = state.peers.remove(token);
-        peer.map_or(0, |peer| peer.feed.into_staged().messages())
+        let staged = state
+            .peers
+            .remove(token)
+            .map(|peer| peer.feed.into_staged());
+        let staged = staged.unwrap_or_default();
+        let lost = staged.messages();
+        due.lose(staged);
+        lost
     }
 
     /// Gives the message to the next peer that has room, behind `envelope`. Nothing of use is left of a
@@ -223,28 +229,14 @@ impl RoundRobin {
         true
     }
 
-    /// Looks at everything that was sent to this peer and has not been taken for writing, in order,
-    /// and takes back what is not `wanted`. Nobody may send meanwhile.
-    pub(crate) fn retain(&self, id: PeerId, mut wanted: impl FnMut(&Message) -> bool) {
-        let mut due = Due::default();
+    /// Looks at the first frame of everything that was sent to this peer and has not been taken for writing, in
+    /// order, and takes back what is not `wanted`. What this calls for is added to `due`.
+    pub(crate) fn retain(&self, id: PeerId, wanted: impl FnMut(&[u8]) -> bool, due: &mut Due) {
         let mut state = self.state.lock();
         let token = state.peers.find(|peer| peer.id == id);
-        let Some(peer) = token.and_then(|token| state.peers.get_mut(token)) else {
-            return;
-        };
-        // What is staged is counted by the pipe.
-        peer.feed.hand_over(&mut due);
-        let mut rest = Batch::default();
-        for mut batch in peer.feed.take_back() {
-            while let Some(message) = batch.pop() {
-                if wanted(&message) {
-                    rest.push(&[], &message, 0);
-                }
-            }
+        if let Some(peer) = token.and_then(|token| state.peers.get_mut(token)) {
+            peer.feed.retain(wanted, due);
         }
-        let pipe = Arc::clone(peer.feed.pipe());
-        drop(state);
-        pipe.put_back(rest);
     }
 
     /// Takes back what was sent to this peer and has not been taken for writing.
@@ -276,7 +268,12 @@ impl RoundRobin {
             }
             state.remove(token);
         }
-        state.orphans.drain(..).map(|batch| batch.messages()).sum()
+        let mut unsent = 0;
+        for orphans in state.orphans.drain(..) {
+            unsent += orphans.messages();
+            due.lose(orphans);
+        }
+        unsent
     }
 }
 
@@ -451,20 +448,22 @@ impl State {
     }
 
     fn hand_out(&mut self, due: &mut Due) {
+        let mut bodies = Vec::new();
         while let Some(mut orphans) = self.orphans.pop_front() {
-            while let Some(mut message) = orphans.peek().is_some().then(|| orphans.pop()).flatten()
-            {
-                if self
-                    .serve(|feed| feed.push(&[], &mut message, due))
-                    .is_none()
-                {
-                    let mut rest = Batch::default();
-                    rest.push(&[], &message, 0);
-                    rest.append(&orphans);
-                    self.orphans.push_front(rest);
-                    return;
+            while let Some(next) = orphans.encoded(Extent::default(), 1, usize::MAX) {
+                let served = self.serve(|feed| {
+                    feed.room(due)?;
+                    feed.relay(&next, due);
+                    Ok(())
+                });
+                if served.is_none() {
+                    self.orphans.push_front(orphans);
+                    return due.lose(bodies);
                 }
+                let extent = next.extent();
+                orphans.consume(extent, &mut bodies);
             }
         }
+        due.lose(bodies);
     }
 }

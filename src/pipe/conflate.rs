@@ -4,8 +4,10 @@
 //! waits. Its consumer always asks the feed before it takes, since a newer message may be staged
 //! there.
 
+use super::Load;
 use super::state::State;
-use crate::wire::batch::Batch;
+use super::wake::Due;
+use crate::wire::batch::{Batch, Extent};
 
 impl State {
     /// Whether only the newest message is kept.
@@ -13,44 +15,45 @@ impl State {
         self.capacity.is_newest()
     }
 
-    /// Forgets and counts all but the newest message, where that is asked for.
+    /// Forgets and counts all but the newest message, where that is asked for. What is forgotten is dropped
+    /// with `due`.
     #[inline]
-    pub(super) fn conflate(&mut self) {
+    pub(super) fn conflate(&mut self, due: &mut Due) {
         if self.is_conflating() {
-            self.keep_newest();
+            self.keep_newest(due);
         }
     }
 
     #[cold]
-    fn keep_newest(&mut self) {
+    fn keep_newest(&mut self, due: &mut Due) {
         let older = |batch: &Batch| batch.messages() > 1;
         if self.queue.len() <= 1 && !self.queue.back().is_some_and(older) {
             return;
         }
-        let Some(mut newest) = self.queue.pop_back() else {
+        let before = Load::of_all(&self.queue);
+        let Some(last) = self.queue.pop_back() else {
             return;
         };
-        let mut gone = newest
-            .messages()
-            .saturating_add(self.queue.iter().map(Batch::messages).sum());
-        let bytes = newest
-            .bytes()
-            .saturating_add(self.queue.iter().map(Batch::bytes).sum());
-        self.queue.clear();
-        while newest.messages() > 1 {
-            newest.skip();
-        }
-        // A copy, since what was skipped stays in the buffer.
+        let outdated = last.messages().saturating_sub(1);
+        let older = last.encoded(Extent::default(), outdated, usize::MAX);
+        let start = older.map_or_else(Extent::default, |older| older.extent());
+        // A copy, since what came before it stays in the buffer.
         let mut copy = Batch::in_buffer(self.buffer(0));
-        copy.append(&newest);
-        gone = gone.saturating_sub(copy.messages());
+        if let Some(newest) = last.encoded(start, 1, usize::MAX) {
+            copy.append_encoded(&newest, usize::MAX);
+        }
+        self.queue.drain(..).for_each(|older| due.lose(older));
+        let kept = Load::of(&copy);
+        let gone = before.messages.saturating_sub(kept.messages);
         self.used.messages = self.used.messages.saturating_sub(gone);
-        self.used.bytes = self
-            .used
-            .bytes
-            .saturating_sub(bytes.saturating_sub(copy.bytes()));
+        let bytes = before.bytes.saturating_sub(kept.bytes);
+        self.used.bytes = self.used.bytes.saturating_sub(bytes);
         self.passed.outdated = self.passed.outdated.saturating_add(gone as u64);
-        self.recycle(newest);
+        if last.has_large() {
+            due.lose(last);
+        } else {
+            self.recycle(last);
+        }
         self.queue.push_back(copy);
     }
 }

@@ -156,6 +156,18 @@ impl Feed {
         }
     }
 
+    /// Takes out what the consumer has not taken and is not `wanted`: see [`Pipe::retain`].
+    pub(crate) fn retain(&mut self, mut wanted: impl FnMut(&[u8]) -> bool, due: &mut Due) {
+        // What is staged is counted by the pipe.
+        self.hand_over(due);
+        self.pipe.retain(&mut wanted, due);
+        // A closed pipe has not taken it.
+        if let Some(rest) = self.staged.sifted(wanted) {
+            due.lose(std::mem::replace(&mut self.staged, rest));
+        }
+        self.distrust();
+    }
+
     /// Takes back everything that the consumer has not taken.
     pub(crate) fn take_back(&mut self) -> Vec<Batch> {
         let mut batches = self.pipe.drain();

@@ -21,6 +21,7 @@ pub(crate) mod feed;
 pub(crate) mod loom;
 mod produce;
 pub(crate) mod shortcut;
+mod sift;
 mod state;
 pub(crate) mod sync;
 mod terms;
@@ -39,7 +40,7 @@ use crate::wire::transmit::Transmit;
 use shortcut::Shortcut;
 use state::State;
 use sync::{Arc, AtomicBool, Mutex, MutexGuard, Ordering};
-use wake::{Listener, Signal, Token};
+use wake::{Due, Listener, Signal, Token};
 
 /// See the [module](self).
 #[derive(Debug)]
@@ -235,14 +236,13 @@ impl Pipe {
         if batch.is_empty() {
             return;
         }
+        let mut due = Due::default();
         let mut state = self.state.lock();
         state.used.messages += batch.messages();
         state.used.bytes += batch.bytes();
         state.queue.push_front(batch);
-        state.conflate();
-        let wake = state.tell_consumer();
-        drop(state);
-        perform(wake);
+        state.conflate(&mut due);
+        due.add(state.tell_consumer());
     }
 
     /// Offers the buffer of a batch that has been used up for the next one.
@@ -293,15 +293,14 @@ impl Pipe {
     /// Changes the bounds; a pipe that holds more than they allow stays full until it has drained.
     /// The producer is told, since what it knew of the room is no longer true.
     pub(crate) fn set_capacity(&self, capacity: Capacity) {
+        let mut due = Due::default();
         let mut state = self.state.lock();
         if state.capacity == capacity {
             return;
         }
         state.capacity = capacity;
-        state.conflate();
-        let wake = state.producer.told(Signal::Refitted);
-        drop(state);
-        perform(wake);
+        state.conflate(&mut due);
+        due.add(state.producer.told(Signal::Refitted));
     }
 
     /// What is queued for a consumer whose tenure may have ended: then nothing is.

@@ -18,6 +18,7 @@ impl Pipe {
     /// as it is. A producer that met a full pipe is told when half of it has drained.
     #[inline]
     pub(crate) fn push(&self, envelope: &[u8], message: &Message) -> Result<(), PushError> {
+        let mut due = Due::default();
         let mut state = self.state.lock();
         state.check_room()?;
         let put = |batch: &mut Batch| Load {
@@ -25,15 +26,13 @@ impl Pipe {
             bytes: batch.push(envelope, message, self.share_above),
         };
         if state.may_deliver() {
-            state.append_untold(put);
+            state.append_untold(put, &mut due);
             state.delivering = true;
             drop(state);
             self.deliver();
             return Ok(());
         }
-        let wake = state.append(put);
-        drop(state);
-        perform(wake);
+        state.append(put, &mut due);
         Ok(())
     }
 
@@ -47,11 +46,12 @@ impl Pipe {
         let mut state = self.state.lock();
         state.check_room()?;
         let deliver = state.may_deliver();
-        state.append_untold(|batch| {
+        let put = |batch: &mut Batch| {
             Load::growth_of(batch, |batch| {
                 batch.append_encoded(encoded, self.share_above);
             })
-        });
+        };
+        state.append_untold(put, due);
         due.add(if deliver {
             state.delivering = true;
             Some(Wake::Connection(Arc::clone(self)))
@@ -93,7 +93,7 @@ impl Pipe {
         }
         if !staged.is_empty() {
             let deliver = state.may_deliver();
-            state.enqueue(staged);
+            state.enqueue(staged, due);
             due.add(if deliver {
                 state.delivering = true;
                 Some(Wake::Connection(Arc::clone(self)))
@@ -141,10 +141,11 @@ impl Pipe {
             state.passed.dropped = state.passed.dropped.saturating_add(1);
             return Err(error);
         }
-        state.append_untold(|batch| {
+        let put = |batch: &mut Batch| {
             batch.append(encoded);
             Load::of(encoded)
-        });
+        };
+        state.append_untold(put, due);
         due.add(self.tell(&mut state));
         Ok(!state.room().is_no_room())
     }
@@ -163,12 +164,15 @@ impl Pipe {
             Some(batch) => {
                 state.count(Load::of(&batch));
                 state.queue.push_back(batch);
-                state.conflate();
+                state.conflate(due);
             }
-            None => state.append_untold(|open| {
-                open.append(batch);
-                Load::of(batch)
-            }),
+            None => {
+                let put = |open: &mut Batch| {
+                    open.append(batch);
+                    Load::of(batch)
+                };
+                state.append_untold(put, due);
+            }
         }
         due.add(self.tell(&mut state));
         state.check_room().map(|()| state.room())
@@ -190,45 +194,43 @@ impl Pipe {
     /// Puts messages in front of everything that is queued, regardless of any bound.
     #[cfg(feature = "inproc")]
     pub(crate) fn put_first(&self, batch: Batch) {
+        let mut due = Due::default();
         let mut state = self.state.lock();
         state.count(Load::of(&batch));
         state.queue.push_front(batch);
-        state.conflate();
-        let wake = state.tell_consumer();
-        drop(state);
-        perform(wake);
+        state.conflate(&mut due);
+        due.add(state.tell_consumer());
     }
 
     /// Lets `put` append commands regardless of any bound: control traffic is never held back by
-    /// data. The wake-up is for the caller to perform.
-    pub(crate) fn push_control(&self, put: impl FnOnce(&mut Batch)) -> Option<Wake> {
+    /// data. What this calls for is added to `due`.
+    pub(crate) fn push_control(&self, put: impl FnOnce(&mut Batch), due: &mut Due) {
         let mut state = self.state.lock();
-        if state.closed.is_some() {
-            return None;
+        if state.closed.is_none() {
+            state.append(|batch| Load::growth_of(batch, put), due);
         }
-        state.append(|batch| Load::growth_of(batch, put))
     }
 
     /// Hands over a chunk that was read from a connection. The session has asked for the room
     /// before it decoded the chunk.
     pub(crate) fn push_chunk(&self, chunk: Batch) -> Result<(), PushError> {
+        let mut due = Due::default();
         let mut state = self.state.lock();
         if state.closed.is_some() {
             return Err(PushError::Closed);
         }
-        let wake = if chunk.bytes() < COPY_CHUNK {
-            state.append(|batch| {
+        if chunk.bytes() < COPY_CHUNK {
+            let put = |batch: &mut Batch| {
                 batch.append(&chunk);
                 Load::of(&chunk)
-            })
+            };
+            state.append(put, &mut due);
         } else {
             state.count(Load::of(&chunk));
             state.queue.push_back(chunk);
-            state.conflate();
-            state.tell_consumer()
-        };
-        drop(state);
-        perform(wake);
+            state.conflate(&mut due);
+            due.add(state.tell_consumer());
+        }
         Ok(())
     }
 

@@ -5,7 +5,7 @@ use std::task::{Context, Poll};
 
 use super::shortcut::Shortcut;
 use super::sync::Arc;
-use super::wake::{End, Signal, Wake};
+use super::wake::{Due, End, Signal, Wake};
 use super::{CloseReason, Load, Passed, PushError, Take, Tenure};
 use crate::options::Capacity;
 use crate::spares;
@@ -119,13 +119,13 @@ impl State {
 
     /// Lets `put` append to the batch that is open and say how much that was, and tells the consumer.
     #[inline]
-    pub(super) fn append(&mut self, put: impl FnOnce(&mut Batch) -> Load) -> Option<Wake> {
-        self.append_untold(put);
-        self.tell_consumer()
+    pub(super) fn append(&mut self, put: impl FnOnce(&mut Batch) -> Load, due: &mut Due) {
+        self.append_untold(put, due);
+        due.add(self.tell_consumer());
     }
 
     #[inline]
-    pub(super) fn append_untold(&mut self, put: impl FnOnce(&mut Batch) -> Load) {
+    pub(super) fn append_untold(&mut self, put: impl FnOnce(&mut Batch) -> Load, due: &mut Due) {
         let open = self
             .queue
             .back()
@@ -139,17 +139,17 @@ impl State {
         };
         let added = put(batch);
         self.count(added);
-        self.conflate();
+        self.conflate(due);
     }
 
     /// Moves `staged` into the queue, and leaves an empty batch in its place, with a small buffer if there
     /// is one.
-    pub(super) fn enqueue(&mut self, staged: &mut Batch) {
+    pub(super) fn enqueue(&mut self, staged: &mut Batch, due: &mut Due) {
         let buffer = self.spare.take().unwrap_or_default();
         let batch = std::mem::replace(staged, Batch::in_buffer(buffer));
         self.count(Load::of(&batch));
         self.queue.push_back(batch);
-        self.conflate();
+        self.conflate(due);
     }
 
     /// A buffer for the next batch, which is likely as long as the one before.

@@ -191,9 +191,12 @@ fn step(
             };
             let messages: Vec<_> = (0..count).map(|_| model.message(size)).collect();
             if matches!(op, Op::Control) {
-                perform(pipe.push_control(|batch| {
-                    batch.push(&[], &messages[0], 256);
-                }));
+                pipe.push_control(
+                    |batch| {
+                        batch.push(&[], &messages[0], 256);
+                    },
+                    &mut Due::default(),
+                );
             } else {
                 prop_assert_eq!(
                     pipe.push_chunk(encode(&messages)).is_ok(),

@@ -7,8 +7,11 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::task::Waker;
 
+use bytes::Bytes;
+
 use super::Pipe;
 use super::sync::Arc;
+use crate::message::Message;
 use crate::wire::batch::Batch;
 
 /// Names a pipe to the pattern that listens to it.
@@ -87,7 +90,32 @@ impl Wake {
 pub(crate) struct Due {
     first: Option<Wake>,
     rest: Vec<Wake>,
-    lost: Vec<Batch>,
+    lost: Vec<Lost>,
+}
+
+/// What nobody gets any more. It is only kept to be dropped.
+pub(crate) enum Lost {
+    Batch(Batch),
+    Message(Message),
+    Bodies(Vec<Bytes>),
+}
+
+impl From<Batch> for Lost {
+    fn from(batch: Batch) -> Self {
+        Self::Batch(batch)
+    }
+}
+
+impl From<Message> for Lost {
+    fn from(message: Message) -> Self {
+        Self::Message(message)
+    }
+}
+
+impl From<Vec<Bytes>> for Lost {
+    fn from(bodies: Vec<Bytes>) -> Self {
+        Self::Bodies(bodies)
+    }
 }
 
 impl Due {
@@ -97,9 +125,17 @@ impl Due {
         }
     }
 
-    /// Drops messages that nobody gets: a body may be the user's own, and do anything when it is dropped.
-    pub(crate) fn lose(&mut self, batch: Batch) {
-        self.lost.push(batch);
+    /// Drops what nobody gets: a body may be the user's own, and do anything when it is dropped.
+    pub(crate) fn lose(&mut self, lost: impl Into<Lost>) {
+        let lost = lost.into();
+        let has_bodies = match &lost {
+            Lost::Batch(batch) => batch.has_large(),
+            Lost::Message(message) => message.body_len() > 0,
+            Lost::Bodies(bodies) => !bodies.is_empty(),
+        };
+        if has_bodies {
+            self.lost.push(lost);
+        }
     }
 }
 

@@ -105,12 +105,15 @@ impl Core {
 
     /// Changes options. What reads them later sees all of the change.
     pub(super) fn change_options(&self, change: impl FnOnce(&mut Options)) {
+        // Dropped when all locks have been released: a welcome may be bytes of the user's own.
+        let before = self.options();
         let mut options = self.options.lock();
         let changed = Arc::make_mut(&mut options);
         change(changed);
         changed.suit(self.socket_type);
         self.pattern.adopt(&options);
         drop(options);
+        drop(before);
         self.pattern.adopted();
     }
 

@@ -14,6 +14,7 @@ use crate::pattern::round_robin::RoundRobin;
 use crate::pattern::{Departure, Pattern, PeerId};
 use crate::peer_handle::Peer;
 use crate::pipe::Pipe;
+use crate::pipe::wake::Due;
 use crate::socket_type::SocketType;
 
 /// Talks to ROUTER, REP or DEALER peers without waiting for its turn (RFC 28): a client with many
@@ -113,7 +114,7 @@ impl Pattern for Dealer {
     }
 
     fn detach(&self, id: PeerId, departure: Departure) -> usize {
-        let dropped = self.queue.sweep(id);
+        let dropped = self.queue.sweep(id, &mut Due::default());
         if departure.keeps_outbound {
             return dropped;
         }
@@ -126,7 +127,7 @@ impl Pattern for Dealer {
     }
 
     fn forget(&self, id: PeerId) {
-        self.queue.forget(id);
+        self.queue.forget(id, &mut Due::default());
     }
 
     fn close(&self) -> usize {

@@ -17,6 +17,7 @@ use crate::pattern::interest::Interest;
 use crate::pattern::{Departure, Pattern, PeerId};
 use crate::peer_handle::Peer;
 use crate::pipe::Pipe;
+use crate::pipe::wake::Due;
 use crate::socket_type::SocketType;
 
 /// Publishes messages to every SUB (or XSUB) peer that has subscribed to a prefix of their first
@@ -231,12 +232,12 @@ impl Pattern for Subscribe {
     /// Of what is unwritten, subscriptions are no loss: the next connection gets the whole set anew.
     fn detach(&self, id: PeerId, departure: Departure) -> usize {
         self.interest.detach(id);
-        let unread = self.inbox.queue.sweep(id);
+        let unread = self.inbox.queue.sweep(id, &mut Due::default());
         unread + departure.unwritten_without_commands()
     }
 
     fn forget(&self, id: PeerId) {
-        self.inbox.queue.forget(id);
+        self.inbox.queue.forget(id, &mut Due::default());
     }
 
     fn close(&self) -> usize {

@@ -53,9 +53,12 @@ impl Inbox {
     }
 
     pub(super) fn try_recv(&self) -> Result<Message, TryRecvError> {
+        let mut unwanted = Vec::new();
         let next = match &self.interest {
             None => self.queue.try_next(|_, batch| batch.pop()),
-            Some(interest) => self.queue.try_next(|_, batch| pop_wanted(interest, batch)),
+            Some(interest) => self
+                .queue
+                .try_next(|_, batch| pop_wanted(interest, batch, &mut unwanted)),
         };
         match next {
             Next::Message(message) => Ok(message),
@@ -88,10 +91,13 @@ impl Inbox {
                 received = batch.pop();
                 received.is_some().then_some(())
             }),
-            Some(interest) => self.queue.poll_next(cx, ticket, |_, batch| {
-                received = pop_wanted(interest, batch);
-                received.is_some().then_some(())
-            }),
+            Some(interest) => {
+                let mut unwanted = Vec::new();
+                self.queue.poll_next(cx, ticket, |_, batch| {
+                    received = pop_wanted(interest, batch, &mut unwanted);
+                    received.is_some().then_some(())
+                })
+            }
         };
         match (next, received) {
             (Poll::Pending, _) => Poll::Pending,
@@ -103,9 +109,10 @@ impl Inbox {
 
 impl Inbox {
     pub(super) fn try_recv_from(&self) -> Result<(Peer, Message), TryRecvError> {
+        let mut unwanted = Vec::new();
         match self
             .queue
-            .try_next_from(|_, peer, batch| self.pop_from(peer, batch))
+            .try_next_from(|_, peer, batch| self.pop_from(peer, batch, &mut unwanted))
         {
             Next::Message(received) => Ok(received),
             Next::Empty => Err(TryRecvError::Empty),
@@ -119,15 +126,21 @@ impl Inbox {
         ticket: &mut Ticket,
     ) -> Poll<Result<(Peer, Message), RecvError>> {
         std::task::ready!(self.poll_turn(cx));
-        let read = |_, peer: &Peer, batch: &mut Batch| self.pop_from(peer, batch);
+        let mut unwanted = Vec::new();
+        let read = |_, peer: &Peer, batch: &mut Batch| self.pop_from(peer, batch, &mut unwanted);
         let next = self.queue.poll_next_from(cx, ticket, read);
         next.map(|received| received.ok_or(RecvError::Closed))
     }
 
-    fn pop_from(&self, peer: &Peer, batch: &mut Batch) -> Option<(Peer, Message)> {
+    fn pop_from(
+        &self,
+        peer: &Peer,
+        batch: &mut Batch,
+        unwanted: &mut Vec<Message>,
+    ) -> Option<(Peer, Message)> {
         let message = match &self.interest {
             None => batch.pop(),
-            Some(interest) => pop_wanted(interest, batch),
+            Some(interest) => pop_wanted(interest, batch, unwanted),
         };
         message.map(|message| (peer.clone(), message))
     }
@@ -140,12 +153,21 @@ const fn closed() -> Poll<Result<Message, RecvError>> {
     Poll::Ready(Err(RecvError::Closed))
 }
 
-/// The next message, unless it is not wanted (any more).
-fn pop_wanted(interest: &Interest, batch: &mut Batch) -> Option<Message> {
+/// The next message, unless it is not wanted (any more): then the queue has to be unlocked before it is dropped,
+/// if it may be more than bytes.
+fn pop_wanted(
+    interest: &Interest,
+    batch: &mut Batch,
+    unwanted: &mut Vec<Message>,
+) -> Option<Message> {
     if interest.wants_everything() || batch.peek().is_some_and(|first| interest.wants(first.body)) {
         return batch.pop();
     }
-    batch.skip();
+    if batch.has_large() {
+        unwanted.extend(batch.pop());
+    } else {
+        batch.skip();
+    }
     None
 }
 

@@ -9,6 +9,7 @@
 //! checked all the same and ends at the first thing that makes no sense.
 
 mod encoded;
+mod sift;
 
 use std::collections::VecDeque;
 

@@ -73,19 +73,26 @@ impl<'a> Subscription<'a> {
     }
 }
 
-/// Takes the subscriptions out of a message that goes from a subscriber to a publisher, and returns
-/// what is left: the message of a user.
+/// What is left of a message without the subscriptions in it: the message of a user.
+pub(crate) enum Left {
+    /// There were none.
+    All,
+    Some(Message),
+    Nothing,
+}
+
+/// Takes the subscriptions out of a message that goes from a subscriber to a publisher.
 ///
 /// As in libzmq every frame may be a subscription; with `first_only` (`ZMQ_ONLY_FIRST_SUBSCRIBE`)
 /// none is unless the first one is.
 pub(crate) fn take_subscriptions(
-    message: Message,
+    message: &Message,
     first_only: bool,
     mut each: impl FnMut(Subscription<'_>),
-) -> Option<Message> {
+) -> Left {
     let is_one = |frame: &[u8]| Subscription::from_frame(frame).is_some();
     if first_only && !is_one(message.first()) || !message.frames().any(is_one) {
-        return Some(message);
+        return Left::All;
     }
     let mut rest = Vec::new();
     for frame in message.frames() {
@@ -94,7 +101,11 @@ pub(crate) fn take_subscriptions(
             None => rest.push(frame),
         }
     }
-    (!rest.is_empty()).then(|| Message::from(rest))
+    if rest.is_empty() {
+        Left::Nothing
+    } else {
+        Left::Some(Message::from(rest))
+    }
 }
 
 /// The bytes before the topic in the body of a command that has only begun to arrive.

@@ -2,6 +2,8 @@
 
 use std::task::Context;
 
+use bytes::Bytes;
+
 use super::{FairQueue, Handle, Line, State, Ticket};
 use crate::wire::batch::{Batch, Extent};
 
@@ -45,9 +47,10 @@ impl FairQueue {
         mut pass: impl FnMut(&Handle, &Batch, usize) -> Passed,
     ) -> Rest {
         let mut left = messages;
+        let mut bodies = Vec::new();
         let mut state = self.state.lock();
         while left > 0 {
-            match state.relay(&self.line, left, &mut pass) {
+            match state.relay(&self.line, left, &mut pass, &mut bodies) {
                 Ok((extent, more)) if more => left = left.saturating_sub(extent.messages),
                 Ok(_) => break,
                 Err(Rest::Empty) if self.line.wait(cx, ticket) => return Rest::Empty,
@@ -65,12 +68,13 @@ impl FairQueue {
 }
 
 impl State {
-    /// One turn: what has gone, and whether more is to go.
+    /// One turn: what has gone, and whether more is to go. `bodies` are not needed here any more.
     fn relay(
         &mut self,
         line: &Line,
         left: usize,
         pass: &mut impl FnMut(&Handle, &Batch, usize) -> Passed,
+        bodies: &mut Vec<Bytes>,
     ) -> Result<(Extent, bool), Rest> {
         if line.is_closed() {
             return Err(Rest::Closed);
@@ -90,7 +94,7 @@ impl State {
             // What makes no sense is given up, as it is when it is read.
             peer.batch.skip();
         } else {
-            peer.batch.consume(extent);
+            peer.batch.consume(extent, bodies);
         }
         // Whether the sender is outrun is of no interest: who relays goes on to its other side.
         let _ = peer.has_read();

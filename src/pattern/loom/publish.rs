@@ -4,6 +4,7 @@ use super::*;
 use crate::options::Shows;
 use crate::pattern::audience::{Policy, Sent as Out, To};
 use crate::pattern::fan_out::FanOut;
+use crate::pipe::wake::Due;
 use crate::wire::subscription::Subscription;
 
 #[test]
@@ -14,13 +15,16 @@ fn a_subscription_wakes_whoever_waits_for_it() {
         fan_out.attach_outbound(FIRST, &outbound);
         fan_out.attach_inbound(FIRST, &Peer::somebody(), &inbound);
         let subscriber = thread::spawn(move || {
-            perform(inbound.push_control(|batch| {
-                Subscription {
-                    subscribe: true,
-                    topic: b"a",
-                }
-                .push_command(batch);
-            }));
+            inbound.push_control(
+                |batch| {
+                    Subscription {
+                        subscribe: true,
+                        topic: b"a",
+                    }
+                    .push_command(batch);
+                },
+                &mut Due::default(),
+            );
         });
         let mut ticket = Ticket::default();
         assert!(block_on(poll_fn(|cx| {
@@ -71,13 +75,16 @@ fn room_wakes_a_sender_that_drops_nothing() {
         let (outbound, inbound) = (pipe(1), pipe(2));
         fan_out.attach_outbound(FIRST, &outbound);
         fan_out.attach_inbound(FIRST, &Peer::somebody(), &inbound);
-        perform(inbound.push_control(|batch| {
-            Subscription {
-                subscribe: true,
-                topic: b"",
-            }
-            .push_command(batch);
-        }));
+        inbound.push_control(
+            |batch| {
+                Subscription {
+                    subscribe: true,
+                    topic: b"",
+                }
+                .push_command(batch);
+            },
+            &mut Due::default(),
+        );
         let message = Message::from("x");
         assert_eq!(fan_out.try_send(To::Everybody, &message), Out::Done);
         let session = thread::spawn(move || drain_one(&outbound));
@@ -102,12 +109,15 @@ fn two_readers_share_what_is_shown() {
         fan_out.attach_outbound(FIRST, &outbound);
         fan_out.attach_inbound(FIRST, &Peer::somebody(), &inbound);
         let subscriber = thread::spawn(move || {
-            perform(inbound.push_control(|batch| {
-                for topic in [b"a", b"b"] {
-                    let (subscribe, topic) = (true, &topic[..]);
-                    Subscription { subscribe, topic }.push_command(batch);
-                }
-            }));
+            inbound.push_control(
+                |batch| {
+                    for topic in [b"a", b"b"] {
+                        let (subscribe, topic) = (true, &topic[..]);
+                        Subscription { subscribe, topic }.push_command(batch);
+                    }
+                },
+                &mut Due::default(),
+            );
         });
         let read = |fan_out: &FanOut| {
             let mut ticket = Ticket::default();

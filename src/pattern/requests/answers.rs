@@ -10,6 +10,7 @@ use crate::pattern::exchange::Stage;
 use crate::pattern::round_robin::Sent;
 use crate::peer_handle::Peer;
 use crate::pipe::sync::MutexGuard;
+use crate::pipe::wake::Due;
 use crate::wire::batch::Batch;
 
 impl Requests {
@@ -20,6 +21,7 @@ impl Requests {
         tickets: &mut Tickets,
         wanted: Option<Number>,
     ) -> Poll<Answer> {
+        let mut due = Due::default();
         loop {
             let mut state = self.state.lock();
             // Also where the end of the socket has ended the exchange.
@@ -37,12 +39,14 @@ impl Requests {
             match &exchange.stage {
                 &Stage::Asked(peer) => {
                     return if state.rules.correlate {
-                        self.poll_numbered(cx, tickets, number, state)
+                        self.poll_numbered(cx, tickets, number, state, &mut due)
                     } else {
-                        self.poll_reply(cx, tickets, number, peer, state)
+                        self.poll_reply(cx, tickets, number, peer, state, &mut due)
                     };
                 }
-                Stage::AskAgain(_) => ready!(self.ask_again(cx, tickets, number, &mut state)),
+                Stage::AskAgain(_) => {
+                    ready!(self.ask_again(cx, tickets, number, &mut state, &mut due));
+                }
                 Stage::Answered(..) | Stage::Lost(..) => {
                     let exchange = state.exchanges.end(number);
                     self.ended(state);
@@ -67,6 +71,7 @@ impl Requests {
         number: Number,
         peer: PeerId,
         mut guard: MutexGuard<'_, State>,
+        due: &mut Due,
     ) -> Poll<Answer> {
         let state = &mut *guard;
         let has_numbered = state.has_numbered;
@@ -76,6 +81,7 @@ impl Requests {
                 return Some((from.clone(), message));
             }
             state.dropped = state.dropped.saturating_add(1);
+            due.lose(message);
             None
         };
         let inbox = &self.inbox;
@@ -83,8 +89,11 @@ impl Requests {
         let Some((from, message)) = next else {
             return Poll::Ready(Answer::Closed);
         };
-        Poll::Ready(match open_reply(message) {
-            None => self.malformed(peer),
+        Poll::Ready(match open_reply(&message) {
+            None => {
+                due.lose(message);
+                self.malformed(peer, due)
+            }
             Some(reply) => {
                 state.exchanges.end(number);
                 self.ended(guard);
@@ -94,8 +103,8 @@ impl Requests {
     }
 
     /// A peer breaks the rules: nothing else that it has said is believed, either.
-    fn malformed(&self, peer: PeerId) -> Answer {
-        self.inbox.forget(peer);
+    fn malformed(&self, peer: PeerId, due: &mut Due) -> Answer {
+        self.inbox.forget(peer, due);
         Answer::Malformed(peer)
     }
 
@@ -106,6 +115,7 @@ impl Requests {
         state: &mut State,
         peer: PeerId,
         queued: &HashSet<Number>,
+        due: &mut Due,
     ) {
         let State {
             rules,
@@ -115,18 +125,19 @@ impl Requests {
         } = state;
         self.inbox.drain(peer, |from, message| {
             let reply = if rules.correlate {
-                match open_numbered(message) {
+                match open_numbered(&message) {
                     Numbered::Reply(number, reply) => Some((number, reply)),
                     Numbered::Unnumbered | Numbered::Malformed => None,
                 }
             } else {
-                exchanges.first_with(peer).zip(open_reply(message))
+                exchanges.first_with(peer).zip(open_reply(&message))
             };
             let answered = reply.is_some_and(|(number, reply)| {
                 !queued.contains(&number) && exchanges.answer(number, peer, from, reply)
             });
             if !answered {
                 *dropped = dropped.saturating_add(1);
+                due.lose(message);
             }
         });
     }
@@ -139,13 +150,18 @@ impl Requests {
         tickets: &mut Tickets,
         wanted: Number,
         mut guard: MutexGuard<'_, State>,
+        due: &mut Due,
     ) -> Poll<Answer> {
         let state = &mut *guard;
         let lock_step = state.exchanges.lock_step();
         let (mut wakers, mut for_recv) = (Vec::new(), false);
         let sort = |peer, from: &Peer, batch: &mut Batch| {
-            match open_numbered(batch.pop()?) {
-                Numbered::Malformed => return Some(Err(peer)),
+            let message = batch.pop()?;
+            match open_numbered(&message) {
+                Numbered::Malformed => {
+                    due.lose(message);
+                    return Some(Err(peer));
+                }
                 Numbered::Reply(number, reply) if state.exchanges.is_asked(number, peer) => {
                     if number == wanted {
                         return Some(Ok((from.clone(), reply)));
@@ -157,6 +173,7 @@ impl Requests {
                 }
                 Numbered::Reply(..) | Numbered::Unnumbered => {
                     state.dropped = state.dropped.saturating_add(1);
+                    due.lose(message);
                 }
             }
             None
@@ -171,7 +188,7 @@ impl Requests {
                 Poll::Pending
             }
             Poll::Ready(None) => Poll::Ready(Answer::Closed),
-            Poll::Ready(Some(Err(peer))) => Poll::Ready(self.malformed(peer)),
+            Poll::Ready(Some(Err(peer))) => Poll::Ready(self.malformed(peer, due)),
             Poll::Ready(Some(Ok((from, reply)))) => {
                 state.exchanges.end(wanted);
                 self.ended(guard);
@@ -193,12 +210,13 @@ impl Requests {
         tickets: &mut Tickets,
         number: Number,
         state: &mut State,
+        due: &mut Due,
     ) -> Poll<()> {
         // It does not read replies meanwhile: others might wait for them.
         self.inbox.leave(&mut tickets.reply);
         if !state.rules.correlate {
             // What lies in the inbox now is no answer to it, whoever gets it.
-            self.discard_all(state);
+            self.discard_all(state, due);
         }
         let Some(exchange) = state.exchanges.get_mut(number) else {
             return Poll::Ready(());

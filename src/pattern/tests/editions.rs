@@ -13,7 +13,8 @@ use crate::pattern::audience::{Policy, Sent, To};
 use crate::pattern::fan_out::FanOut;
 use crate::peer_handle::Peer;
 use crate::pipe::sync::Arc;
-use crate::pipe::{CloseReason, Load, Pipe, Take, perform};
+use crate::pipe::wake::Due;
+use crate::pipe::{CloseReason, Load, Pipe, Take};
 use crate::wire::subscription::Subscription;
 
 const CAPACITY: usize = 12;
@@ -61,9 +62,12 @@ fn attach(
 
 impl Reader {
     fn ask(&mut self, topic: &'static [u8], subscribe: bool) {
-        perform(self.inbound.push_control(|batch| {
-            Subscription { subscribe, topic }.push_command(batch);
-        }));
+        self.inbound.push_control(
+            |batch| {
+                Subscription { subscribe, topic }.push_command(batch);
+            },
+            &mut Due::default(),
+        );
         if subscribe {
             self.topics.insert(topic);
         } else {

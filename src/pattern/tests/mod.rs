@@ -1,6 +1,7 @@
 //! The routing laws against models, under random orders of events. No runtime is needed: a task
 //! that waits is a poll that says so.
 
+mod bodies;
 mod changing;
 mod correlated;
 mod editions;

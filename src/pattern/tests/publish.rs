@@ -13,8 +13,8 @@ use crate::pattern::fan_out::FanOut;
 use crate::pattern::interest::Interest;
 use crate::peer_handle;
 use crate::pipe::sync::Arc;
-use crate::pipe::wake::Ticket;
-use crate::pipe::{Load, Pipe, Take, perform};
+use crate::pipe::wake::{Due, Ticket};
+use crate::pipe::{Load, Pipe, Take};
 use crate::wire::subscription::Subscription;
 
 const CAPACITY: usize = 4;
@@ -63,7 +63,10 @@ impl Peer {
 
 fn tell(pipe: &Pipe, subscribe: bool, topic: &[u8]) {
     let subscription = Subscription { subscribe, topic };
-    perform(pipe.push_control(|batch| subscription.push_command(batch)));
+    pipe.push_control(
+        |batch| subscription.push_command(batch),
+        &mut Due::default(),
+    );
 }
 
 proptest! {

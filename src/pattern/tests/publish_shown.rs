@@ -13,8 +13,9 @@ use crate::pattern::fan_out::FanOut;
 use crate::pattern::notices::Notice;
 use crate::pattern::subscribers::Member;
 use crate::peer_handle::Peer;
+use crate::pipe::Pipe;
 use crate::pipe::sync::Arc;
-use crate::pipe::{Pipe, perform};
+use crate::pipe::wake::Due;
 use crate::wire::subscription::Subscription;
 
 #[derive(Clone, Debug)]
@@ -190,7 +191,7 @@ proptest! {
                     let topic = &[topic];
                     let subscription = Subscription { subscribe, topic };
                     let pipe = &model.peers[peer].inbound;
-                    perform(pipe.push_control(|batch| subscription.push_command(batch)));
+                    pipe.push_control(|batch| subscription.push_command(batch), &mut Due::default());
                 }
                 Op::Say(peer, asks) if peer < model.peers.len() => {
                     let mut frames = vec![b"said".to_vec()];
@@ -201,9 +202,9 @@ proptest! {
                     model.shown.push_back(b"said".to_vec());
                     let pipe = &model.peers[peer].inbound;
                     // Whatever a session would have waited for.
-                    perform(pipe.push_control(|batch| {
+                    pipe.push_control(|batch| {
                         batch.push(&[], &Message::from(frames), usize::MAX);
-                    }));
+                    }, &mut Due::default());
                 }
                 Op::Read => {
                     let next = fan_out.try_next().unwrap();
@@ -262,7 +263,10 @@ fn what_departed_peers_leave_behind_is_bounded() {
                 subscribe: true,
                 topic: &topic.to_be_bytes(),
             };
-            perform(inbound.push_control(|batch| subscription.push_command(batch)));
+            inbound.push_control(
+                |batch| subscription.push_command(batch),
+                &mut Due::default(),
+            );
         }
         inbound
     };

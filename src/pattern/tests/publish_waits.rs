@@ -13,8 +13,8 @@ use crate::pattern::audience::{Policy, Sent, To};
 use crate::pattern::fan_out::FanOut;
 use crate::peer_handle::Peer;
 use crate::pipe::sync::Arc;
-use crate::pipe::wake::Ticket;
-use crate::pipe::{CloseReason, Load, Pipe, Take, perform};
+use crate::pipe::wake::{Due, Ticket};
+use crate::pipe::{CloseReason, Load, Pipe, Take};
 use crate::wire::batch::Batch;
 use crate::wire::subscription::Subscription;
 
@@ -36,7 +36,10 @@ fn subscriber(fan_out: &Arc<FanOut>, number: u64, topics: &[u8]) -> Arc<Pipe> {
             subscribe: true,
             topic: std::slice::from_ref(topic),
         };
-        perform(inbound.push_control(|batch| subscription.push_command(batch)));
+        inbound.push_control(
+            |batch| subscription.push_command(batch),
+            &mut Due::default(),
+        );
     }
     outbound
 }

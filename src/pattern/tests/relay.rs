@@ -21,7 +21,7 @@ use crate::pattern::{Pattern, PeerId};
 use crate::peer_handle::Peer;
 use crate::pipe::sync::Arc;
 use crate::pipe::wake::{Due, Ticket};
-use crate::pipe::{Load, Pipe, perform};
+use crate::pipe::{Load, Pipe};
 use crate::wire::batch::Batch;
 use crate::wire::subscription::Subscription;
 
@@ -355,7 +355,10 @@ fn subscribers_get_what_they_want_and_hold_up_the_rest() {
             subscribe: true,
             topic: topic.as_bytes(),
         };
-        perform(inbound.push_control(|batch| subscription.push_command(batch)));
+        inbound.push_control(
+            |batch| subscription.push_command(batch),
+            &mut Due::default(),
+        );
         outbound
     });
     let interest = Arc::new(Interest::new(Taste::default()));

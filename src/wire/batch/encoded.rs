@@ -108,10 +108,11 @@ impl Batch {
         })
     }
 
-    /// Forgets what has been passed on.
-    pub(crate) fn consume(&mut self, extent: Extent) {
+    /// Forgets what has been passed on, but for its large bodies.
+    pub(crate) fn consume(&mut self, extent: Extent, bodies: &mut Vec<Bytes>) {
         self.head = self.head.saturating_add(extent.stored);
-        self.large.drain(..extent.large.min(self.large.len()));
+        let large = self.large.drain(..extent.large.min(self.large.len()));
+        bodies.extend(large.map(|large| large.body));
         self.messages = self.messages.saturating_sub(extent.messages);
         self.bytes = self.bytes.saturating_sub(extent.bytes);
     }
@@ -383,7 +384,7 @@ mod tests {
                     prop_assert_eq!(run.payload(), payload);
                     let added = to.append_encoded(&run, after);
                     prop_assert_eq!(to.bytes(), load.2 + added);
-                    from.consume(extent);
+                    from.consume(extent, &mut Vec::new());
                     prop_assert_eq!((from.messages(), from.bytes()), (load.0 - count, load.1 - added));
                     expected.extend_from_slice(passed);
                     next += count;
@@ -418,14 +419,14 @@ mod tests {
                         None => prop_assert_eq!(message.len(), 1),
                     }
                     let extent = plain.extent();
-                    from.consume(extent);
+                    from.consume(extent, &mut Vec::new());
                 }
                 while let Some(sent) = there.encoded(Extent::default(), 1, usize::MAX) {
                     let (first, rest) = sent.open().unwrap();
                     prop_assert_eq!(first, &name[..]);
                     home.append_encoded(&rest, after);
                     let extent = sent.extent();
-                    there.consume(extent);
+                    there.consume(extent, &mut Vec::new());
                 }
                 prop_assert_eq!(&popped(home), &messages);
                 prop_assert_eq!(&popped(bare), &messages);
