@@ -69,6 +69,11 @@ impl Attached {
         self.endpoint == *endpoint
     }
 
+    /// Whether it was given by this name, or is called so.
+    pub(super) fn is_named(&self, name: &Endpoint) -> bool {
+        self.endpoint == *name || self.given == *name
+    }
+
     pub(super) const fn is_bound(&self) -> bool {
         match &self.kind {
             Kind::Listener { .. } => true,

@@ -215,14 +215,15 @@ impl Core {
 
     /// Ends every endpoint of this name, and its connections after they have been flushed.
     fn take_away(self: &Arc<Self>, text: &str, bound: bool) -> Result<(), UnknownEndpoint> {
+        // Read, not compared as text: port 0 was given, and is printed as `*`.
+        let named = text.parse::<Endpoint>().ok();
         let gone = {
             let mut state = self.state.lock();
             let (gone, kept): (Vec<_>, Vec<_>) = std::mem::take(&mut state.endpoints)
                 .into_iter()
                 .partition(|attached| {
                     attached.is_bound() == bound
-                        && (attached.endpoint.to_string() == text
-                            || attached.given.to_string() == text)
+                        && named.as_ref().is_some_and(|named| attached.is_named(named))
                 });
             state.endpoints = kept;
             gone

@@ -314,3 +314,24 @@ async fn a_wildcard_names_what_was_bound_by_it() {
         assert!(pull.unbind(text).is_err() && pull.unbind(&endpoint).is_err());
     }
 }
+
+/// What was given is a name in the spelling in which it was given, too.
+#[tokio::test]
+async fn any_spelling_of_an_endpoint_names_it() {
+    let pull = PullSocket::new();
+    for text in ["tcp://127.0.0.1:0", "tcp://127.0.0.1:00"] {
+        pull.bind(text).await.unwrap();
+        pull.unbind(text).unwrap();
+        assert!(pull.unbind(text).is_err());
+    }
+    for (given, other) in [
+        ("tcp://127.0.0.1:05555", "tcp://127.0.0.1:5555"),
+        ("tcp://[0:0::1]:5555", "tcp://[::1]:5555"),
+    ] {
+        for name in [given, other] {
+            pull.connect(given).unwrap();
+            pull.disconnect(name).unwrap();
+            assert!(pull.disconnect(name).is_err());
+        }
+    }
+}
