@@ -144,6 +144,12 @@ pub enum ProtocolError {
         /// The limit.
         limit: usize,
     },
+    /// The subscriptions of the peer are longer together than the limit.
+    #[error("the peer's subscriptions have more than {limit} bytes together")]
+    SubscriptionsTooLong {
+        /// The limit in bytes.
+        limit: usize,
+    },
     /// A reply does not begin with the empty frame that REQ and REP put in front.
     #[error("a reply does not begin with an empty delimiter frame")]
     Envelope,

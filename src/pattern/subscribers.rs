@@ -301,10 +301,13 @@ impl Prefixes {
             return Ok(false);
         }
         let bytes = self.bytes.saturating_add(prefix.len());
-        if self.set.len() >= SUBSCRIPTIONS_MAX || bytes > SUBSCRIPTION_BYTES_MAX {
-            return Err(ProtocolError::TooManySubscriptions {
-                limit: SUBSCRIPTIONS_MAX,
-            });
+        if self.set.len() >= SUBSCRIPTIONS_MAX {
+            let limit = SUBSCRIPTIONS_MAX;
+            return Err(ProtocolError::TooManySubscriptions { limit });
+        }
+        if bytes > SUBSCRIPTION_BYTES_MAX {
+            let limit = SUBSCRIPTION_BYTES_MAX;
+            return Err(ProtocolError::SubscriptionsTooLong { limit });
         }
         self.bytes = bytes;
         Ok(self.set.insert(prefix.into()))

@@ -311,7 +311,7 @@ const fn comes_again(reason: &DisconnectReason) -> bool {
     matches!(
         reason,
         DisconnectReason::Fault(PeerFault::Protocol(
-            ProtocolError::TooManySubscriptions { .. }
+            ProtocolError::TooManySubscriptions { .. } | ProtocolError::SubscriptionsTooLong { .. }
         ))
     )
 }

@@ -12,6 +12,9 @@ use crate::transport::{Transport, on_every_transport};
 /// As the README has it.
 const LIMIT: usize = 100_000;
 
+/// Likewise, in bytes of all topics together.
+const LIMIT_BYTES: usize = 16 << 20;
+
 on_every_transport!(one_topic_too_many);
 
 fn is_too_many(event: &Event) -> bool {
@@ -62,6 +65,35 @@ async fn one_topic_too_many(transport: Transport) {
     while let Some(event) = good_events.try_next() {
         assert!(!is_end(&event), "{event:?}");
     }
+}
+
+/// Few topics may be too much, too, and then it is their length that is named.
+#[tokio::test]
+async fn one_byte_too_many() {
+    const LENGTH: usize = 4_096;
+    let limit = LIMIT_BYTES;
+    let too_long = PeerFault::Protocol(ProtocolError::SubscriptionsTooLong { limit });
+    let (publisher, greedy) = (PubSocket::new(), SubSocket::new());
+    let (mut events, mut told) = (publisher.events(), greedy.events());
+    let endpoint = soon(publisher.bind("inproc://bytes")).await.unwrap();
+    for number in 0..LIMIT_BYTES / LENGTH {
+        greedy.subscribe(format!("{number:0>LENGTH$}")).unwrap();
+    }
+    greedy.connect(&endpoint).unwrap();
+    until(|| publisher.topic_count() == LIMIT_BYTES / LENGTH).await;
+    greedy.subscribe("x").unwrap();
+    for events in [&mut events, &mut told] {
+        match wait_for(events, is_end).await {
+            Event::Disconnected {
+                reason: DisconnectReason::Fault(fault),
+                ..
+            } => assert_eq!(fault, too_long),
+            other => panic!("{other:?}"),
+        }
+        // It would end likewise if it came again.
+        assert_matches!(events.try_next(), None);
+    }
+    assert_eq!(publisher.topic_count(), 0);
 }
 
 /// What is asked for and not granted counts, too.

@@ -86,6 +86,30 @@ async fn a_subscription_too_many() {
     scene.unharmed().await;
 }
 
+/// Few subscriptions, each as long as one may be.
+#[tokio::test]
+async fn subscriptions_that_are_too_long_together() {
+    const LONGEST: usize = 4_096;
+    const LIMIT: usize = 16 << 20;
+    let mut scene = scene::publisher().await;
+    let mut peer = RawPeer::established(&scene.endpoint, "SUB").await;
+    for number in 0..LIMIT / LONGEST {
+        peer.send(frames::command("SUBSCRIBE", format!("{number:0>LONGEST$}")))
+            .await;
+    }
+    peer.send(frames::ping(b"")).await;
+    assert!(peer.frame().await.is("PONG"));
+    assert_eq!(scene.socket.topic_count(), LIMIT / LONGEST + 1);
+    scene.goes_on().await;
+    peer.send(frames::command("SUBSCRIBE", "x")).await;
+    assert_eq!(
+        fault(&mut scene.events, &peer.address()).await,
+        ProtocolError::SubscriptionsTooLong { limit: LIMIT }
+    );
+    assert_eq!(scene.socket.topic_count(), 1);
+    scene.unharmed().await;
+}
+
 /// RFC 29: a PUB does not read messages. What is no subscription is dropped and counted.
 #[tokio::test]
 async fn data_to_a_pub() {
