@@ -23,7 +23,7 @@ pub enum ContextError {
     Threads {
         /// How many were asked for.
         asked: usize,
-        /// What the operating system said.
-        source: io::Error,
+        /// What the operating system said. The message repeats it, so it is no `Error::source`.
+        r#source: io::Error,
     },
 }

@@ -74,8 +74,9 @@ pub enum BindError {
     Io {
         /// The endpoint as it was given.
         endpoint: Endpoint,
-        /// What the operating system said.
-        source: io::Error,
+        /// What the operating system said. The message repeats it, so it is no `Error::source`, which would
+        /// be printed behind it.
+        r#source: io::Error,
     },
 }
 

@@ -264,8 +264,8 @@ pub enum CertificateError {
     File {
         /// Which file.
         path: PathBuf,
-        /// What the operating system said.
-        source: io::Error,
+        /// What the operating system said. The message repeats it, so it is no `Error::source`.
+        r#source: io::Error,
     },
     /// What stands in the file is no certificate.
     #[error("the certificate {}: {problem}", path.display())]

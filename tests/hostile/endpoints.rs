@@ -142,6 +142,15 @@ async fn an_address_of_another_host() {
     );
 }
 
+/// An error and its causes, as a program prints them.
+fn said(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(Some(error), |error| error.source());
+    causes
+        .map(ToString::to_string)
+        .collect::<Vec<_>>()
+        .join(": ")
+}
+
 #[tokio::test]
 async fn an_ipc_path_that_cannot_be() {
     let dir = tempfile::tempdir().unwrap();
@@ -152,6 +161,10 @@ async fn an_ipc_path_that_cannot_be() {
     let error = socket.bind(missing.as_str()).await.unwrap_err();
     assert_matches!(error, BindError::Io { .. });
     assert!(error.to_string().contains(&missing), "{error}");
+    let (BindError::Io { source, .. }, chain) = (&error, said(&error)) else {
+        panic!("{error:?}");
+    };
+    assert_eq!(chain.matches(&source.to_string()).count(), 1, "{chain}");
 
     std::fs::write(dir.path().join("notes"), "precious").unwrap();
     let notes = at("notes");
