@@ -127,7 +127,7 @@ impl Certificate {
     /// the directory. Returns their paths, that of the secret one if there is one. Blocks while the files are written.
     ///
     /// *Errors*: the name is no plain file name, one of the files exists already (a key that is overwritten
-    /// is lost), or cannot be written.
+    /// is lost), or cannot be written. Nothing is left then of what was written before it.
     pub fn save(
         &self,
         directory: impl AsRef<Path>,
@@ -151,7 +151,12 @@ impl Certificate {
             Some(secret) => Some(put("key_secret", &self.secret_text(secret), 0o600)?),
             None => None,
         };
-        let public = put("key", &self.public_text(), 0o644)?;
+        let public = put("key", &self.public_text(), 0o644).inspect_err(|_| {
+            // We have just made it, and the caller has the key: half of a pair would be in the way of the next try.
+            if let Some(secret) = &secret {
+                let _ = std::fs::remove_file(secret);
+            }
+        })?;
         Ok((public, secret))
     }
 
@@ -250,8 +255,10 @@ fn write(path: &Path, text: &str, mode: u32) -> io::Result<()> {
     #[cfg(not(unix))]
     let _ = mode;
     let mut file = options.open(path)?;
-    file.write_all(text.as_bytes())?;
-    file.sync_all()
+    let written = file.write_all(text.as_bytes());
+    written.and_then(|()| file.sync_all()).inspect_err(|_| {
+        let _ = std::fs::remove_file(path);
+    })
 }
 
 /// Why a certificate was not read or written.
@@ -364,6 +371,13 @@ mod tests {
             own.save(folder.path(), "grace"),
             Err(CertificateError::File { .. })
         ));
+        // Nor is half of a pair left where the other half is in the way.
+        std::fs::write(folder.path().join("ada.key"), "another").unwrap();
+        let refused = own.save(folder.path(), "ada").unwrap_err();
+        assert!(refused.to_string().contains("ada.key:"), "{refused}");
+        assert!(!folder.path().join("ada.key_secret").exists());
+        let other = std::fs::read_to_string(folder.path().join("ada.key"));
+        assert_eq!(other.unwrap(), "another");
         for name in ["", "..", "a/b", "/a", "."] {
             assert!(matches!(
                 own.save(folder.path(), name),
