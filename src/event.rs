@@ -193,6 +193,51 @@ impl Event {
     }
 }
 
+/// One line, for people: the endpoint, what happened, with whom and why. Programs match on the variants.
+impl fmt::Display for Event {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(endpoint) = self.endpoint() {
+            write!(f, "{endpoint}: ")?;
+        }
+        match self {
+            Self::Listening { .. } => f.write_str("listening"),
+            Self::BindFailed { error, .. } => write!(f, "cannot bind: {error}"),
+            Self::Accepted { address, .. } => write!(f, "accepted {address}"),
+            Self::AcceptFailed {
+                error, retry_in, ..
+            } => write!(f, "cannot accept: {error}; again in {retry_in:?}"),
+            Self::Connecting { .. } => f.write_str("connecting"),
+            Self::Connected { address, .. } => write!(f, "connected to {address}"),
+            Self::ConnectFailed {
+                error, retry_in, ..
+            } => match retry_in {
+                Some(wait) => write!(f, "cannot connect: {error}; again in {wait:?}"),
+                None => write!(f, "cannot connect: {error}; given up"),
+            },
+            Self::Ready { peer } => {
+                write!(f, "{} at {} is ready", peer.socket_type(), peer.address())
+            }
+            Self::HandshakeFailed {
+                address, reason, ..
+            } => write!(f, "handshake with {address} failed: {reason}"),
+            Self::Disconnected {
+                peer,
+                reason,
+                dropped,
+            } => {
+                write!(f, "disconnected from {}: {reason}", peer.address())?;
+                match dropped {
+                    0 => Ok(()),
+                    dropped => write!(f, "; messages lost: {dropped}"),
+                }
+            }
+            Self::Redialing { retry_in, .. } => write!(f, "connecting again in {retry_in:?}"),
+            Self::Closed { .. } => f.write_str("closed"),
+            Self::Lagged { missed } => write!(f, "events missed: {missed}"),
+        }
+    }
+}
+
 /// Why a connection ended.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
@@ -267,6 +312,64 @@ impl fmt::Display for DisconnectReason {
             },
             Self::Replaced => f.write_str("another peer has taken this one's identity"),
             Self::Reset => f.write_str("this side gave the connection up with a request"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_event_is_a_line() {
+        let endpoint: Endpoint = "tcp://127.0.0.1:5555".parse().unwrap();
+        let address = PeerAddress::Tcp("192.0.2.1:40000".parse().unwrap());
+        let error = || Arc::new(io::Error::other("it is raining"));
+        let wait = Duration::from_millis(100);
+        let lines = [
+            (
+                Event::ConnectFailed {
+                    endpoint: endpoint.clone(),
+                    error: error(),
+                    retry_in: Some(wait),
+                },
+                "tcp://127.0.0.1:5555: cannot connect: it is raining; again in 100ms",
+            ),
+            (
+                Event::ConnectFailed {
+                    endpoint: endpoint.clone(),
+                    error: error(),
+                    retry_in: None,
+                },
+                "tcp://127.0.0.1:5555: cannot connect: it is raining; given up",
+            ),
+            (
+                Event::HandshakeFailed {
+                    endpoint,
+                    address,
+                    local_address: None,
+                    reason: DisconnectReason::PeerClosed,
+                },
+                "tcp://127.0.0.1:5555: handshake with tcp://192.0.2.1:40000 failed: the peer closed the connection",
+            ),
+            (
+                Event::Disconnected {
+                    peer: Peer::somebody(),
+                    reason: DisconnectReason::PeerClosed,
+                    dropped: 3,
+                },
+                "inproc://somebody: disconnected from inproc peer: the peer closed the connection; messages lost: 3",
+            ),
+            (
+                Event::Ready {
+                    peer: Peer::somebody(),
+                },
+                "inproc://somebody: PAIR at inproc peer is ready",
+            ),
+            (Event::Lagged { missed: 7 }, "events missed: 7"),
+        ];
+        for (event, line) in lines {
+            assert_eq!(event.to_string(), line);
         }
     }
 }

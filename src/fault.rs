@@ -107,7 +107,7 @@ pub enum ProtocolError {
         what: &'static str,
     },
     /// A command or message came when it may not.
-    #[error("unexpected \"{name}\" during the handshake")]
+    #[error("\"{name}\" came when something else had to come")]
     UnexpectedCommand {
         /// What came: the name of a command, printable.
         name: String,

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use super::access::Access;
 use super::authenticator::{AuthRequest, Authenticator, Judging, Verdict};
@@ -22,10 +23,11 @@ use crate::endpoint::PeerAddress;
 /// let addresses = Addresses::new().allow([10, 0, 0, 0], 8).deny([10, 0, 0, 13], 32);
 /// let security = Security::NullServer { access: Access::by(addresses) };
 /// ```
+#[derive(Clone)]
 pub struct Addresses {
     allowed: Vec<Network>,
     denied: Vec<Network>,
-    next: Option<Box<dyn Authenticator>>,
+    next: Option<Arc<dyn Authenticator>>,
 }
 
 /// Bits before the IPv4 address in `::ffff:a.b.c.d`.
@@ -67,7 +69,7 @@ impl Addresses {
 
     /// Who judges peers whose address has passed.
     pub fn before(mut self, next: impl Authenticator) -> Self {
-        self.next = Some(Box::new(next));
+        self.next = Some(Arc::new(next));
         self
     }
 

@@ -22,10 +22,10 @@ impl Passwords {
         Self::default()
     }
 
-    /// Adds a user, or gives it another password. What is longer than 255 bytes cannot be said by a
+    /// Adds a user, or gives it another password, of text or bytes. What is longer than 255 bytes cannot be said by a
     /// peer, and so never matches.
-    pub fn with(mut self, username: &str, password: &str) -> Self {
-        let password = Secret::new(password.as_bytes());
+    pub fn with(mut self, username: &str, password: impl AsRef<[u8]>) -> Self {
+        let password = Secret::new(password.as_ref());
         self.known.insert(username.as_bytes().to_vec(), password);
         self
     }

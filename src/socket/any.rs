@@ -106,7 +106,8 @@ impl AnySocket {
     }
 
     /// Options first. The builder has the options of all types; one that this type does not have is
-    /// an error of [`build`](SocketBuilder::build) that names both, unless it was set to its default.
+    /// an error of [`build`](SocketBuilder::build), [`NoSuchOption`], that names both, unless it was set to its
+    /// default.
     pub fn builder(socket_type: SocketType) -> SocketBuilder<Result<Self, NoSuchOption>> {
         SocketBuilder::of_type(socket_type)
     }

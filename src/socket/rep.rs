@@ -74,6 +74,8 @@ impl RepSocket {
     /// Answers the request that this socket received last: lock-step, as in libzmq. Like there, a
     /// reply to a peer that is gone, or that does not read its replies, is dropped (and counted).
     ///
+    /// *Delivery*: `Ok` does not mean that anybody gets it; [`Request::reply`] tells whether somebody may.
+    ///
     /// *Cancel safety*: never waits, so there is nothing to cancel.
     ///
     /// *Errors*: [`LockStepSendError::OutOfTurn`] when there is no unanswered request,
@@ -275,12 +277,22 @@ pub struct Reply {
 }
 
 impl Reply {
-    /// As [`Request::reply`].
+    /// Sends the answer to the peer that asked, as [`Request::reply`] does. Does not wait.
+    ///
+    /// *Delivery*: `Ok` means that the answer is in the queue of the peer's connection; it is lost
+    /// if that connection dies.
+    ///
+    /// *Cancel safety*: never waits, so there is nothing to cancel.
+    ///
+    /// *Errors*: [`ReplyError::PeerGone`] also when the request has been answered already,
+    /// [`ReplyError::Full`]; both give the answer back.
     pub async fn send(self, message: impl Into<Message>) -> Result<(), ReplyError> {
         self.try_send(message)
     }
 
-    /// As [`Request::try_reply`].
+    /// The same without an async function around it.
+    ///
+    /// *Errors*: as of [`send`](Self::send).
     pub fn try_send(self, message: impl Into<Message>) -> Result<(), ReplyError> {
         let message = message.into();
         let Some(route) = self.route.lock().take() else {

@@ -160,7 +160,8 @@ fn split_property(bytes: &[u8]) -> Result<(&str, &[u8], &[u8]), PeerFault> {
 
 fn malformed(what: &'static str) -> PeerFault {
     ProtocolError::MalformedCommand {
-        command: "READY",
+        // Whichever of them brought it.
+        command: "READY or INITIATE",
         what,
     }
     .into()

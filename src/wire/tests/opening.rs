@@ -177,39 +177,45 @@ fn handshakes_that_are_refused_are_told_why() {
         (ready("GATHER\n"), type_mismatch("GATHER?")),
         (
             command("READY", b""),
-            malformed("READY", "the Socket-Type is missing"),
+            malformed("READY or INITIATE", "the Socket-Type is missing"),
         ),
         (
             with(&[0, 0, 0, 0, 0]),
-            malformed("READY", "a property name is empty or not printable ASCII"),
+            malformed(
+                "READY or INITIATE",
+                "a property name is empty or not printable ASCII",
+            ),
         ),
         (
             with(&property("a\0", b"")),
-            malformed("READY", "a property name is empty or not printable ASCII"),
+            malformed(
+                "READY or INITIATE",
+                "a property name is empty or not printable ASCII",
+            ),
         ),
         (
             with(&[5, b'a']),
-            malformed("READY", "a property name is cut short"),
+            malformed("READY or INITIATE", "a property name is cut short"),
         ),
         (
             with(&[1, b'a', 0, 0]),
-            malformed("READY", "a property length is cut short"),
+            malformed("READY or INITIATE", "a property length is cut short"),
         ),
         (
             with(&[1, b'a', 0, 0, 0, 1]),
-            malformed("READY", "a property value is cut short"),
+            malformed("READY or INITIATE", "a property value is cut short"),
         ),
         (
             with(&[1, b'a', 255, 255, 255, 255]),
-            malformed("READY", "a property value is cut short"),
+            malformed("READY or INITIATE", "a property value is cut short"),
         ),
         (
             with(&property("Identity", &[1; 256])),
-            malformed("READY", "the identity is longer than 255 bytes"),
+            malformed("READY or INITIATE", "the identity is longer than 255 bytes"),
         ),
         (
             with(&property("Identity", &[0, 1])),
-            malformed("READY", "the identity begins with a zero byte"),
+            malformed("READY or INITIATE", "the identity begins with a zero byte"),
         ),
         (
             with(&property("SOCKET-TYPE", b"PUSH")),
