@@ -76,6 +76,16 @@ async fn marks_change_on_both_ends_of_inproc() {
     assert_eq!(fill(&push), 9);
     push.options().set_send_hwm(20);
     assert_eq!(fill(&push), 19);
+    // A lower mark loses nothing, and counts when that has been read.
+    push.options().set_send_hwm(5);
+    assert_eq!(fill(&push), 0);
+    for _ in 0..30 {
+        soon(pull.recv()).await.unwrap();
+    }
+    assert_eq!(pull.try_recv().unwrap_err(), wirelark::TryRecvError::Empty);
+    assert_eq!(fill(&push), 15);
+    push.options().set_send_hwm(20);
+    assert_eq!(fill(&push), 15);
     // When the other end has gone only one's own mark counts, and what it had not read as well.
     soon(pull.close()).await;
     until(|| push.peers().is_empty()).await;

@@ -83,14 +83,23 @@ async fn only_a_first_frame_subscribes(transport: Transport) {
 
 async fn every_cancellation_is_told_if_wanted(transport: Transport) {
     let publisher = XPubSocket::builder().verboser(true).build();
-    let subscriber = XSubSocket::builder().verbose_unsubscribe(true).build();
+    let subscriber = XSubSocket::new();
     meet(&publisher, transport, &subscriber).await;
-    subscriber.subscribe("a").unwrap();
-    subscriber.subscribe("a").unwrap();
-    subscriber.unsubscribe("a").unwrap();
-    subscriber.send(b"\0a").await.unwrap();
-    for expected in [b"\x01a", b"\x01a", b"\0a", b"\0a"] {
-        assert_eq!(shown(&publisher).await, Message::from(expected));
+    for told in [false, true] {
+        subscriber.options().set_verbose_unsubscribe(told);
+        // Nobody has subscribed to it.
+        subscriber.send(b"\0a").await.unwrap();
+        subscriber.unsubscribe("a").unwrap();
+        subscriber.subscribe("a").unwrap();
+        subscriber.subscribe("a").unwrap();
+        subscriber.unsubscribe("a").unwrap();
+        subscriber.send(b"\0a").await.unwrap();
+        let all = [b"\0a", b"\0a", b"\x01a", b"\x01a", b"\0a", b"\0a"];
+        let without = [b"\x01a", b"\x01a", b"\0a"];
+        let expected = if told { &all[..] } else { &without };
+        for expected in expected {
+            assert_eq!(shown(&publisher).await, Message::from(*expected));
+        }
     }
 }
 
