@@ -34,7 +34,7 @@ async fn main() -> console::Outcome {
         result = publish(&publisher) => result?,
         _ = tokio::signal::ctrl_c() => {}
     }
-    publisher.close().await;
+    console::see_off(publisher.close()).await;
     Ok(())
 }
 

@@ -40,7 +40,7 @@ async fn main() -> console::Outcome {
     }
 
     // Replies that are still on their way are sent before the program ends.
-    rep.close().await;
+    console::see_off(rep.close()).await;
     Ok(())
 }
 

@@ -25,9 +25,11 @@ struct Arguments {
 #[tokio::main]
 async fn main() -> console::Outcome {
     let arguments = Arguments::parse();
-    let endpoint = match arguments.server.parse::<u16>() {
-        Ok(port) => format!("tcp://localhost:{port}"),
-        Err(_) => arguments.server,
+    let is_port = arguments.server.parse::<u32>().is_ok();
+    let endpoint = if is_port {
+        format!("tcp://localhost:{}", arguments.server)
+    } else {
+        arguments.server
     };
 
     // `connect` does not wait for the network. It is an error only if the endpoint makes no sense.
@@ -38,7 +40,7 @@ async fn main() -> console::Outcome {
         () = talk(&req) => {}
         _ = tokio::signal::ctrl_c() => {}
     }
-    req.close().await;
+    console::see_off(req.close()).await;
     Ok(())
 }
 

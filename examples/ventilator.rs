@@ -53,8 +53,8 @@ async fn main() -> console::Outcome {
 
     // `send` puts a message on its way; `close` sees it off. Without it the last jobs might be
     // lost.
-    workers.close().await;
-    sink.close().await;
+    console::see_off(workers.close()).await;
+    console::see_off(sink.close()).await;
     Ok(())
 }
 

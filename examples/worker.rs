@@ -43,7 +43,7 @@ async fn main() -> console::Outcome {
         _ = tokio::signal::ctrl_c() => {}
     }
     jobs.close().await;
-    sink.close().await;
+    console::see_off(sink.close()).await;
     Ok(())
 }
 

@@ -334,13 +334,78 @@ async fn programs_that_run_for_ever_end_properly_at_ctrl_c() {
     }
 }
 
+/// A line that is no UTF-8 is a line, and not the end of the input.
+#[tokio::test]
+async fn input_may_be_anything() {
+    let endpoint = new_endpoint();
+    let mut rep = Program::example("rep", &[&endpoint]);
+    let mut req = Program::example("req", &[&endpoint]);
+    for (line, text) in [
+        (&b"caf\xe9"[..], "caf\u{fffd}"),
+        (b"from Windows\r", "from Windows"),
+        ("café".as_bytes(), "café"),
+    ] {
+        req.write_line(line).await;
+        rep.expect_line(&format!("Received request: {text}")).await;
+        req.expect_line(&format!("> * {text}")).await;
+    }
+}
+
+/// A program that ends says what it could not send.
+#[tokio::test]
+async fn what_nobody_takes_is_told() {
+    let sink_at = new_endpoint();
+    let mut ventilator = Program::example(
+        "ventilator",
+        &[
+            "--batches",
+            "1",
+            "--jobs",
+            "0",
+            "--workers",
+            "tcp://127.0.0.1:*",
+            "--sink",
+            &sink_at,
+        ],
+    );
+    let complaints = ventilator.error_lines().await;
+    assert_eq!(
+        complaints.last().map(String::as_str),
+        Some("One message was not sent: nobody took it"),
+        "{complaints:?}"
+    );
+    assert!(ventilator.ended().await.success());
+}
+
 /// A bad argument is told in a sentence that names it.
 #[tokio::test]
 async fn a_bad_endpoint_is_explained() {
-    for name in ["rep", "req", "publisher", "subscriber"] {
-        let mut program = Program::example(name, &["carrier-pigeon://roof"]);
+    for (name, argument, part) in [
+        (
+            "rep",
+            "carrier-pigeon://roof",
+            "\"carrier-pigeon\" is unknown",
+        ),
+        (
+            "req",
+            "carrier-pigeon://roof",
+            "\"carrier-pigeon\" is unknown",
+        ),
+        ("req", "70000", "the port \"70000\""),
+        (
+            "publisher",
+            "carrier-pigeon://roof",
+            "\"carrier-pigeon\" is unknown",
+        ),
+        (
+            "subscriber",
+            "carrier-pigeon://roof",
+            "\"carrier-pigeon\" is unknown",
+        ),
+    ] {
+        let mut program = Program::example(name, &[argument]);
         let complaint = program.error_lines().await.join("\n");
-        assert!(complaint.contains("carrier-pigeon"), "{name}: {complaint}");
+        assert!(complaint.contains(part), "{name}: {complaint}");
         assert_eq!(program.ended().await.code(), Some(1));
     }
 }

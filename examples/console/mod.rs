@@ -6,8 +6,10 @@
 use std::error::Error;
 use std::fmt;
 use std::io::{self, BufRead as _, IsTerminal as _, Write as _};
+use std::time::Duration;
 
 use tokio::sync::mpsc;
+use wirelark::CloseReport;
 
 /// What `main` returns. `?` turns any error into a [`Failure`].
 pub(crate) type Outcome = Result<(), Failure>;
@@ -43,7 +45,26 @@ pub(crate) async fn until_ctrl_c(work: impl Future<Output = Outcome>) -> Outcome
     }
 }
 
-/// The lines of standard input.
+/// Waits until a closing socket has sent what it had, and says what nobody took. Whoever does not want to wait
+/// that long presses Ctrl-C once more.
+pub(crate) async fn see_off(closing: impl Future<Output = CloseReport>) {
+    let hint = async {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        eprintln!("Waiting for somebody to take what is left. Ctrl-C gives it up");
+        std::future::pending().await
+    };
+    tokio::select! {
+        report = closing => match report.unsent {
+            0 => {}
+            1 => eprintln!("One message was not sent: nobody took it"),
+            unsent => eprintln!("{unsent} messages were not sent: nobody took them"),
+        },
+        _ = tokio::signal::ctrl_c() => eprintln!("Given up: not everything was sent"),
+        () = hint => {}
+    }
+}
+
+/// The lines of standard input, as text: what is not UTF-8 becomes U+FFFD.
 ///
 /// A thread of its own reads them. Reading in a task would block the runtime, and even tokio's own
 /// standard input keeps a program that is done from ending until somebody presses Return; a thread
@@ -55,8 +76,10 @@ impl Lines {
     pub(crate) fn read() -> Self {
         let (sender, receiver) = mpsc::channel(1);
         std::thread::spawn(move || {
-            for line in io::stdin().lock().lines() {
+            for line in io::stdin().lock().split(b'\n') {
                 let Ok(line) = line else { return };
+                let line = line.strip_suffix(b"\r").unwrap_or(&line);
+                let line = String::from_utf8_lossy(line).into_owned();
                 if sender.blocking_send(line).is_err() {
                     return;
                 }

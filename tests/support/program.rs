@@ -52,9 +52,9 @@ impl Program {
     }
 
     /// Writes one line to the program's input.
-    pub(crate) async fn write_line(&mut self, line: &str) {
+    pub(crate) async fn write_line(&mut self, line: impl AsRef<[u8]>) {
         let input = self.input.as_mut().expect("the input is still open");
-        within(input.write_all(format!("{line}\n").as_bytes()))
+        within(input.write_all(&[line.as_ref(), b"\n"].concat()))
             .await
             .unwrap_or_else(|error| panic!("{} does not read its input: {error}", self.name));
     }
