@@ -227,8 +227,10 @@ impl TcpEndpoint {
             (host, port)
         } else if let Some((host, port)) = text.rsplit_once(':') {
             (Host::parse(host)?, port)
+        } else if text.is_empty() {
+            return Err(EndpointProblem::EmptyHost);
         } else {
-            Host::parse(text)?;
+            // Whatever is wrong with the host, as in `*5555`: the colon has probably been forgotten.
             return Err(EndpointProblem::MissingPort);
         };
         let port = parse_port(port)?;

@@ -86,6 +86,8 @@ fn port_errors() {
         "tcp://localhost",
         "tcp://localhost:",
         "tcp://*",
+        "tcp://*5555",
+        "tcp://localhost 5555",
         "tcp://[::1]",
         "tcp://[::1]5555",
         "tcp://[::1]:",
