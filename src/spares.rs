@@ -6,6 +6,8 @@
 //! buffer looks here first. What is kept is bounded for the whole process.
 
 use std::collections::VecDeque;
+use std::ptr;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use bytes::Bytes;
@@ -20,8 +22,11 @@ const SHELVES: usize = 11;
 const SMALLEST: usize = 1 << FIRST;
 
 /// A copy shorter than this had better come from the allocator: to count who shares it, and to look here,
-/// takes longer.
+/// takes longer. But see [`Travels`].
 const LONG: usize = 32 * 1024;
+
+/// A copy shorter than this always comes from the allocator.
+const SHORT: usize = 1 << FIRST;
 
 /// What lies on one shelf at most, in bytes of the power of two that it is for: what a sender of long
 /// bodies has under way before it gives way, and as much again at the other end.
@@ -84,7 +89,10 @@ fn keep(shelf: &mut Shelf, buffer: Vec<u8>, places: usize) -> Option<Vec<u8>> {
 /// These bytes, to be shared without copying; their buffer comes back when nobody has any of them.
 pub(crate) fn share(buffer: Vec<u8>) -> Bytes {
     if shelf(buffer.capacity()).is_some() {
-        Bytes::from_owner(Lent(buffer))
+        Bytes::from_owner(Lent {
+            buffer,
+            home: here(),
+        })
     } else {
         Bytes::from(buffer)
     }
@@ -101,9 +109,10 @@ pub(crate) fn share_filled(buffer: Vec<u8>) -> Bytes {
     copy
 }
 
-/// A copy, which comes back here if it is long.
+/// A copy, which comes back here if it is long, or if such copies are dropped on other threads than they are
+/// made on.
 pub(crate) fn copy(bytes: &[u8]) -> Bytes {
-    if bytes.len() < LONG {
+    if bytes.len() < LONG && !(bytes.len() >= SHORT && TRAVELS.is_expected()) {
         return Bytes::copy_from_slice(bytes);
     }
     let mut buffer = take(bytes.len()).unwrap_or_else(|| Vec::with_capacity(bytes.len()));
@@ -111,17 +120,71 @@ pub(crate) fn copy(bytes: &[u8]) -> Bytes {
     share(buffer)
 }
 
-struct Lent(Vec<u8>);
+struct Lent {
+    buffer: Vec<u8>,
+    /// The thread that filled it.
+    home: usize,
+}
 
 impl AsRef<[u8]> for Lent {
     fn as_ref(&self) -> &[u8] {
-        &self.0
+        &self.buffer
     }
 }
 
 impl Drop for Lent {
     fn drop(&mut self) {
-        give(std::mem::take(&mut self.0));
+        TRAVELS.note(self.home != here());
+        give(std::mem::take(&mut self.buffer));
+    }
+}
+
+/// A number that no other thread has while this one lives.
+fn here() -> usize {
+    thread_local!(static PLACE: u8 = const { 0 });
+    let place = PLACE.try_with(|place| ptr::from_ref(place).addr());
+    place.unwrap_or_default()
+}
+
+/// What becomes of the copies of this process.
+static TRAVELS: Travels = Travels::new();
+
+/// Whether copies are dropped on other threads than they are made on. Then the allocator is slow for those of
+/// medium length, too, while on one thread it is faster than a look here. The last one that
+/// came back tells; as long as they stay at home, few come from here, only to tell.
+#[derive(Debug)]
+struct Travels {
+    away: AtomicBool,
+    asked: AtomicU32,
+}
+
+impl Travels {
+    /// One of so many copies tells whether they still stay at home.
+    const SAMPLE: u32 = 64;
+
+    const fn new() -> Self {
+        Self {
+            away: AtomicBool::new(false),
+            asked: AtomicU32::new(0),
+        }
+    }
+
+    /// Whether the next one had better be one that comes back.
+    fn is_expected(&self) -> bool {
+        if self.away.load(Ordering::Relaxed) {
+            return true;
+        }
+        // A lost update between two threads only shifts the beat.
+        let asked = self.asked.load(Ordering::Relaxed).wrapping_add(1);
+        self.asked.store(asked, Ordering::Relaxed);
+        asked % Self::SAMPLE == 0
+    }
+
+    /// One has come back.
+    fn note(&self, away: bool) {
+        if self.away.load(Ordering::Relaxed) != away {
+            self.away.store(away, Ordering::Relaxed);
+        }
     }
 }
 
@@ -156,6 +219,27 @@ mod tests {
             assert_eq!(spare.is_none(), is_pinned);
             assert_eq!(bytes, vec![7; filled]);
         }
+    }
+
+    #[test]
+    fn copies_that_are_dropped_elsewhere_come_back() {
+        let travels = Travels::new();
+        let samples = || {
+            let asked = 0..10 * Travels::SAMPLE;
+            asked.filter(|_| travels.is_expected()).count()
+        };
+        assert_eq!(samples(), 10);
+        travels.note(true);
+        assert!(travels.is_expected() && travels.is_expected());
+        travels.note(false);
+        assert_eq!(samples(), 10);
+    }
+
+    #[test]
+    fn every_thread_is_somewhere_else() {
+        let home = here();
+        assert_eq!(here(), home);
+        assert_ne!(std::thread::spawn(here).join().unwrap(), home);
     }
 
     #[test]
