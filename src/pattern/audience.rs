@@ -8,9 +8,10 @@ use bytes::Bytes;
 
 use super::PeerId;
 use super::edition::Edition;
+use super::holdings::{Added, Removed};
 use super::notices::{Asked, Notice, Notices};
 use super::relay::Turn;
-use super::subscribers::{Added, Member, Removed, Subscribers};
+use super::subscribers::{Member, Subscribers, Told};
 use crate::fault::ProtocolError;
 use crate::message::Message;
 use crate::options::{PublishOptions, Shows};
@@ -265,24 +266,23 @@ impl Audience {
         };
         let (shows, notices) = (self.policy.shows, &mut self.notices);
         let peer = self.subscribers.peer(token);
-        self.subscribers.remove_some(token, |prefix, removed| {
-            let shown = shows.is_some_and(|shows| match removed {
-                // What was asked for and what is held, of which the user of a manual socket has made
-                // the one into the other.
-                None => shows.manual,
-                Some(_) if shows.manual => false,
-                Some(Removed::Last) => true,
-                Some(Removed::Others) => shows.cancels,
-            });
-            if let (true, Some(peer)) = (shown, &peer) {
-                let asked = Asked {
-                    prefix: Bytes::from(prefix),
-                    member: None,
-                    pending: false,
-                };
-                notices.push(peer.clone(), Notice::Cancel(asked));
-            }
-        })
+        // Where the user makes the one into the other, what was asked for, and else what is held.
+        let (told, others) = match shows {
+            Some(shows) if shows.manual => (Told::Asked, true),
+            Some(shows) => (Told::Held, shows.cancels),
+            None => (Told::Nothing, false),
+        };
+        self.subscribers
+            .remove_some(token, told, |prefix, removed| {
+                if let (true, Some(peer)) = (others || removed == Removed::Last, &peer) {
+                    let asked = Asked {
+                        prefix: Bytes::from(prefix),
+                        member: None,
+                        pending: false,
+                    };
+                    notices.push(peer.clone(), Notice::Cancel(asked));
+                }
+            })
     }
 
     /// Applies what a peer has sent. `free` grows by what it takes up no longer; what is of no use is dropped with

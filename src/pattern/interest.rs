@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 
 use super::PeerId;
 use super::slots::Slots;
-use super::trie::Trie;
+use super::trie::{Full, Trie, Value};
 use crate::message::Message;
 use crate::options::PublishOptions;
 use crate::pipe::Pipe;
@@ -63,12 +63,21 @@ pub(crate) struct Interest {
 struct State {
     taste: Taste,
     /// How many subscriptions stand for each prefix.
-    counts: Trie<usize>,
-    /// The same prefixes, for telling them to a new publisher.
-    prefixes: BTreeMap<Vec<u8>, ()>,
+    prefixes: Trie<Count>,
     publishers: Slots<Publisher>,
     /// Where messages are encoded.
     scratch: Batch,
+}
+
+/// Subscriptions for one prefix. One that has got so many that they cannot be counted keeps them for good.
+#[derive(Clone, Copy, Debug, Default)]
+struct Count(u32);
+
+impl Value for Count {
+    #[inline]
+    fn is_vacant(&self) -> bool {
+        self.0 == 0
+    }
 }
 
 #[derive(Debug)]
@@ -149,13 +158,11 @@ impl Interest {
     pub(crate) fn attach(&self, id: PeerId, pipe: &Arc<Pipe>) {
         let mut due = Due::default();
         let mut state = self.state.lock();
-        for prefix in state.prefixes.keys() {
-            let subscription = Subscription {
-                subscribe: true,
-                topic: prefix,
-            };
+        state.prefixes.for_each(|topic| {
+            let subscribe = true;
+            let subscription = Subscription { subscribe, topic };
             pipe.push_control(|batch| subscription.push_command(batch), &mut due);
-        }
+        });
         state.publishers.insert_with(|token| Publisher {
             id,
             token,
@@ -180,7 +187,7 @@ impl Interest {
         }
         let mut subscribed = false;
         let state = self.state.lock();
-        state.counts.visit_prefixes(first, |_| {
+        state.prefixes.visit_prefixes(first, |_| {
             subscribed = true;
             false
         });
@@ -195,13 +202,13 @@ impl Interest {
 
     /// Keeps what is known without the lock true.
     fn note(&self, state: &State) {
-        let everything = !state.taste.invert && state.prefixes.contains_key(&[][..]);
+        let everything = !state.taste.invert && state.prefixes.get(&[]).is_some();
         self.everything.store(everything, Ordering::Release);
     }
 
     /// How many distinct prefixes are subscribed to.
     pub(crate) fn topics(&self) -> usize {
-        self.state.lock().counts.len()
+        self.state.lock().prefixes.len()
     }
 
     pub(crate) fn close(&self) {
@@ -224,15 +231,29 @@ impl Listener for Interest {
 impl State {
     fn apply(&mut self, owner: &Arc<Interest>, subscription: Subscription<'_>, due: &mut Due) {
         let prefix = subscription.topic;
-        let known = self.prefixes.contains_key(prefix);
+        let mut known = false;
         let tells = if subscription.subscribe {
-            *self.counts.entry(prefix) += 1;
-            if !known {
-                self.prefixes.insert(prefix.to_vec(), ());
+            let entered = self.prefixes.enter(prefix, |_, count| {
+                known = !count.is_vacant();
+                count.0 = count.0.saturating_add(1);
+            });
+            match entered {
+                Ok(()) => true,
+                // Of these nobody can hold another one, whoever asks for it.
+                Err(Full { .. }) => return,
             }
-            true
         } else {
-            self.cancel(prefix) || self.taste.verbose_unsubscribe
+            let name = self.prefixes.find(prefix);
+            known = name.is_some();
+            let last = name.is_some_and(|name| {
+                self.prefixes.change(name, |count| {
+                    if count.0 != u32::MAX {
+                        count.0 -= 1;
+                    }
+                    count.is_vacant()
+                })
+            });
+            last || self.taste.verbose_unsubscribe
         };
         owner.note(self);
         if tells {
@@ -252,20 +273,6 @@ impl State {
                 publisher.catch_up(QUEUED_MAX, due);
             }
         }
-    }
-
-    /// Whether that was the last subscription of its prefix.
-    fn cancel(&mut self, prefix: &[u8]) -> bool {
-        let Some(count) = self.counts.get_mut(prefix) else {
-            return false;
-        };
-        *count -= 1;
-        if *count > 0 {
-            return false;
-        }
-        self.counts.remove(prefix);
-        self.prefixes.remove(prefix);
-        true
     }
 
     fn send(&mut self, message: &Message, due: &mut Due) {

@@ -7,7 +7,7 @@
 //! |---|---|---|
 //! | PUSH | [`round_robin`] | – |
 //! | PULL | – | [`fair_queue`] |
-//! | PUB | [`fan_out`] of [`edition`]s to its [`audience`], the [`subscribers`] | subscriptions only |
+//! | PUB | [`fan_out`] of [`edition`]s to its [`audience`], the [`subscribers`] by their [`holdings`] | subscriptions only |
 //! | SUB | subscriptions only ([`interest`]) | [`fair_queue`] with a filter |
 //! | XPUB | as PUB | subscriptions and messages, as [`notices`] |
 //! | XSUB | to all: subscriptions and messages ([`interest`]) | [`fair_queue`] |
@@ -31,6 +31,7 @@ pub(crate) mod fair_queue;
 pub(crate) mod fan_out;
 #[cfg(fuzzing)]
 pub(crate) mod fuzzing;
+pub(crate) mod holdings;
 pub(crate) mod interest;
 mod line;
 #[cfg(all(test, pipe_loom))]

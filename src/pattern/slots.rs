@@ -4,7 +4,7 @@ use crate::pipe::wake::Token;
 
 /// Entries under tokens. The token of a removed entry is used again, so a late signal may reach
 /// its successor: every signal is only a hint to look.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Slots<T> {
     entries: Vec<Option<T>>,
     free: Vec<Token>,

@@ -6,20 +6,14 @@
 use std::collections::BTreeSet;
 
 use super::PeerId;
+use super::holdings::{Added, Holdings, Party, Removed, Share};
 use super::slots::Slots;
-use super::trie::Trie;
+use super::trie::Name;
 use crate::fault::ProtocolError;
 use crate::peer_handle::Peer;
 use crate::pipe::Pipe;
 use crate::pipe::sync::Arc;
 use crate::pipe::wake::Token;
-
-/// Subscriptions that one peer may hold. A subscription costs some 100 bytes here, so this many
-/// are 10 MB: beyond what an honest peer needs, short of what would hurt.
-pub(crate) const SUBSCRIPTIONS_MAX: usize = 100_000;
-
-/// Bytes that the prefixes of one peer may take together.
-pub(crate) const SUBSCRIPTION_BYTES_MAX: usize = 16 * 1024 * 1024;
 
 /// Subscriptions of a departed peer that are removed before the lock is released for a moment:
 /// a peer that leaves 100,000 of them behind must not hold up a publisher.
@@ -29,8 +23,12 @@ const REMOVED_AT_ONCE: usize = 1_000;
 #[derive(Debug, Default)]
 pub(super) struct Subscribers {
     peers: Slots<Subscriber>,
-    topics: Trie<Vec<Token>>,
-    /// Grows with each message, so that a peer with several matching prefixes gets it once.
+    /// What they are sent.
+    held: Holdings,
+    /// What they have asked for, where that is decided by the user.
+    asked: Holdings,
+    /// Grows with each message that several prefixes match, so that a peer that has more than one of them
+    /// gets it once.
     mark: u64,
     /// The peers that a message goes to; kept for its allocation.
     matching: Vec<Token>,
@@ -57,26 +55,27 @@ struct Subscriber {
     peer: Option<Peer>,
     outbound: Arc<Pipe>,
     inbound: Option<Arc<Pipe>>,
-    /// What it is sent.
-    held: Prefixes,
-    /// What it has asked for, where that is decided by the user.
-    asked: Prefixes,
+    held: Share,
+    asked: Share,
+    /// What the user is still to be told of, while it leaves.
+    untold: Untold,
     mark: u64,
 }
 
-/// Whether a new subscription is the only one for its prefix.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Added {
-    First,
-    Another,
+/// The prefixes of a peer that leaves, in their order.
+#[derive(Debug, Default)]
+struct Untold {
+    prefixes: BTreeSet<Box<[u8]>>,
+    /// The last one that was noted.
+    last: Option<Name>,
 }
 
-/// Who holds a prefix after a cancellation.
+/// What the user is told of a peer that leaves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Removed {
-    /// Nobody any more, or nobody did before.
-    Last,
-    Others,
+pub(super) enum Told {
+    Nothing,
+    Held,
+    Asked,
 }
 
 impl Subscribers {
@@ -86,8 +85,9 @@ impl Subscribers {
             peer: None,
             outbound,
             inbound: None,
-            held: Prefixes::default(),
-            asked: Prefixes::default(),
+            held: Share::default(),
+            asked: Share::default(),
+            untold: Untold::default(),
             mark: 0,
         })
     }
@@ -124,7 +124,7 @@ impl Subscribers {
 
     /// How many distinct prefixes have a subscriber.
     pub(super) const fn topics(&self) -> usize {
-        self.topics.len()
+        self.held.len()
     }
 
     // ---- subscriptions --------------------------------------------------------------------
@@ -137,29 +137,17 @@ impl Subscribers {
         let Some(peer) = self.peers.get_mut(token) else {
             return Ok(Added::Another);
         };
-        if !peer.held.insert(prefix)? {
-            return Ok(Added::Another);
-        }
-        let tokens = self.topics.entry(prefix);
-        let added = if tokens.is_empty() {
-            Added::First
-        } else {
-            Added::Another
-        };
-        if let Err(index) = tokens.binary_search(&token) {
-            tokens.insert(index, token);
-        }
-        Ok(added)
+        let added = self.held.add(&mut peer.held, token, prefix)?;
+        Ok(added.unwrap_or(Added::Another))
     }
 
     /// Ends a subscription; one that does not exist is ignored.
     pub(super) fn cancel(&mut self, token: Token, prefix: &[u8]) -> Removed {
         let peer = self.peers.get_mut(token);
-        if peer.is_some_and(|peer| peer.held.remove(prefix)) {
-            return self.remove(token, prefix);
-        }
-        match self.topics.get_mut(prefix) {
-            Some(_) => Removed::Others,
+        let removed = peer.and_then(|peer| self.held.remove(&mut peer.held, token, prefix));
+        match removed {
+            Some(removed) => removed,
+            None if self.held.is_held(prefix) => Removed::Others,
             None => Removed::Last,
         }
     }
@@ -175,9 +163,9 @@ impl Subscribers {
             return Ok(());
         };
         if subscribe {
-            peer.asked.insert(prefix)?;
+            self.asked.add(&mut peer.asked, token, prefix)?;
         } else {
-            peer.asked.remove(prefix);
+            self.asked.remove(&mut peer.asked, token, prefix);
         }
         Ok(())
     }
@@ -189,41 +177,42 @@ impl Subscribers {
             peer.asked = if held {
                 peer.held.clone()
             } else {
-                Prefixes::default()
+                Share::default()
             };
         }
-    }
-
-    fn remove(&mut self, token: Token, prefix: &[u8]) -> Removed {
-        let Some(tokens) = self.topics.get_mut(prefix) else {
-            return Removed::Last;
+        self.asked = if held {
+            self.held.clone()
+        } else {
+            Holdings::default()
         };
-        tokens.retain(|&other| other != token);
-        if !tokens.is_empty() {
-            return Removed::Others;
-        }
-        self.topics.remove(prefix);
-        Removed::Last
     }
 
-    /// Removes a part of a peer's subscriptions, in their order, and says what was held (with
-    /// who holds it now) and what was only asked for (with none). `true` when the peer is gone.
+    /// Removes a part of a peer's subscriptions, and tells of those that the user is `told` of, in their
+    /// order, with who holds them now. `true` when the peer is gone.
     pub(super) fn remove_some(
         &mut self,
         token: Token,
-        mut each: impl FnMut(Box<[u8]>, Option<Removed>),
+        told: Told,
+        mut each: impl FnMut(Box<[u8]>, Removed),
     ) -> bool {
         for _ in 0..REMOVED_AT_ONCE {
             let Some(peer) = self.peers.get_mut(token) else {
                 return true;
             };
             peer.inbound = None;
-            if let Some(prefix) = peer.asked.pop() {
-                each(prefix, None);
-            } else if let Some(prefix) = peer.held.pop() {
-                let removed = self.remove(token, &prefix);
-                each(prefix, Some(removed));
-            } else {
+            let told = match told {
+                Told::Nothing => None,
+                Told::Held => Some((&mut self.held, &mut peer.held)),
+                Told::Asked => Some((&mut self.asked, &mut peer.asked)),
+            };
+            if let Some((holdings, share)) = told {
+                if peer.untold.tell(holdings, share, token, &mut each) {
+                    continue;
+                }
+            }
+            let is_left = self.asked.remove_any(&mut peer.asked, token)
+                || self.held.remove_any(&mut peer.held, token);
+            if !is_left {
                 self.peers.remove(token);
                 return true;
             }
@@ -237,23 +226,29 @@ impl Subscribers {
     /// Returns how many they are.
     #[inline]
     pub(super) fn find_matching(&mut self, topic: &[u8], invert: bool) -> usize {
-        self.mark += 1;
-        self.matching.clear();
-        let (peers, matching, mark) = (&mut self.peers, &mut self.matching, self.mark);
-        self.topics.visit_prefixes(topic, |tokens| {
-            for &token in tokens {
-                if let Some(peer) = peers.get_mut(token) {
-                    if peer.mark != mark {
-                        peer.mark = mark;
-                        matching.push(token);
-                    }
-                }
+        let (peers, matching) = (&mut self.peers, &mut self.matching);
+        matching.clear();
+        let mut prefixes = 0;
+        self.held.visit(topic, |party| {
+            prefixes += 1;
+            match party {
+                Party::One(token) => matching.push(token),
+                Party::Many(tokens) => matching.extend(tokens.iter().map(|&token| token as Token)),
             }
             true
         });
-        if invert {
-            let others = peers.iter().filter(|(_, peer)| peer.mark != mark);
-            *matching = others.map(|(token, _)| token).collect();
+        // Nobody holds one prefix twice.
+        if prefixes > 1 || invert {
+            self.mark += 1;
+            let mark = self.mark;
+            matching.retain(|&token| {
+                let peer = peers.get_mut(token);
+                peer.is_some_and(|peer| std::mem::replace(&mut peer.mark, mark) != mark)
+            });
+            if invert {
+                let others = peers.iter().filter(|(_, peer)| peer.mark != mark);
+                *matching = others.map(|(token, _)| token).collect();
+            }
         }
         matching.len()
     }
@@ -261,8 +256,8 @@ impl Subscribers {
     /// As [`find_matching`](Self::find_matching), for one peer.
     pub(super) fn find_one(&mut self, member: Member, topic: &[u8], invert: bool) -> bool {
         let mut subscribed = false;
-        self.topics.visit_prefixes(topic, |tokens| {
-            subscribed = tokens.binary_search(&member.token).is_ok();
+        self.held.visit(topic, |party| {
+            subscribed = party.has(member.token);
             !subscribed
         });
         self.matching.clear();
@@ -287,41 +282,29 @@ impl Subscribers {
     }
 }
 
-/// Prefixes of one peer, and how long they are together.
-#[derive(Clone, Debug, Default)]
-struct Prefixes {
-    set: BTreeSet<Box<[u8]>>,
-    bytes: usize,
-}
-
-impl Prefixes {
-    /// Whether the prefix is new.
-    fn insert(&mut self, prefix: &[u8]) -> Result<bool, ProtocolError> {
-        if self.set.contains(prefix) {
-            return Ok(false);
+impl Untold {
+    /// Notes one of the prefixes, or, when all are noted, takes one from the peer and tells of it. `false`
+    /// when there is none left.
+    fn tell(
+        &mut self,
+        holdings: &mut Holdings,
+        share: &mut Share,
+        token: Token,
+        each: impl FnOnce(Box<[u8]>, Removed),
+    ) -> bool {
+        if let Some((name, prefix)) = holdings.next_in(share, self.last) {
+            self.last = Some(name);
+            self.prefixes.insert(prefix);
+        } else if let Some(prefix) = self.prefixes.pop_first() {
+            // It may have been taken meanwhile.
+            if let Some(removed) = holdings.remove(share, token, &prefix) {
+                each(prefix, removed);
+            }
+        } else {
+            // It may have been given more meanwhile.
+            self.last = None;
+            return !share.is_empty();
         }
-        let bytes = self.bytes.saturating_add(prefix.len());
-        if self.set.len() >= SUBSCRIPTIONS_MAX {
-            let limit = SUBSCRIPTIONS_MAX;
-            return Err(ProtocolError::TooManySubscriptions { limit });
-        }
-        if bytes > SUBSCRIPTION_BYTES_MAX {
-            let limit = SUBSCRIPTION_BYTES_MAX;
-            return Err(ProtocolError::SubscriptionsTooLong { limit });
-        }
-        self.bytes = bytes;
-        Ok(self.set.insert(prefix.into()))
-    }
-
-    fn remove(&mut self, prefix: &[u8]) -> bool {
-        let known = self.set.remove(prefix);
-        if known {
-            self.bytes = self.bytes.saturating_sub(prefix.len());
-        }
-        known
-    }
-
-    fn pop(&mut self) -> Option<Box<[u8]>> {
-        self.set.pop_first()
+        true
     }
 }

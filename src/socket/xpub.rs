@@ -21,8 +21,8 @@ use crate::error::{
 };
 use crate::message::Message;
 use crate::pattern::audience::{Denied, Policy, Sent, To};
+use crate::pattern::holdings::SUBSCRIPTIONS_MAX;
 use crate::pattern::notices::{Asked, Notice};
-use crate::pattern::subscribers::SUBSCRIPTIONS_MAX;
 use crate::peer_handle::Peer;
 use crate::pipe::wake::Ticket;
 use crate::socket_type::SocketType;

@@ -285,3 +285,50 @@ fn what_departed_peers_leave_behind_is_bounded() {
     assert_eq!(shown, 50 * 2_000 + 1_000);
     assert_eq!(fan_out.topics(), 1_000);
 }
+
+/// It takes several turns to forget a peer that has asked for much. What only it wanted is told in order.
+#[test]
+fn a_departed_peer_is_forgotten_in_order() {
+    for manual in [false, true] {
+        let shows = Shows {
+            manual,
+            ..Shows::default()
+        };
+        let fan_out = FanOut::new(Policy {
+            shows: Some(shows),
+            ..Policy::default()
+        });
+        let topics = |step: usize| (0..2_500u16).step_by(step).map(u16::to_be_bytes);
+        let inbounds = [0, 1].map(|id| {
+            let (outbound, inbound) = (pipe(1), pipe(usize::MAX));
+            fan_out.attach_outbound(PeerId(id), &outbound);
+            fan_out.attach_inbound(PeerId(id), &Peer::somebody(), &inbound);
+            inbound
+        });
+        let ask = |inbound: &Pipe, topic: &[u8]| {
+            let subscribe = true;
+            let subscription = Subscription { subscribe, topic };
+            let mut due = Due::default();
+            inbound.push_control(|batch| subscription.push_command(batch), &mut due);
+        };
+        // Not in their order.
+        topics(1).rev().for_each(|topic| ask(&inbounds[0], &topic));
+        topics(2).for_each(|topic| ask(&inbounds[1], &topic));
+        while let Some((_, notice)) = fan_out.try_next().unwrap() {
+            if let Notice::Subscribe(asked) = notice {
+                if let Some(member) = asked.member.filter(|_| manual) {
+                    fan_out.grant(member, &asked.prefix).unwrap();
+                }
+            }
+        }
+        assert_eq!(fan_out.topics(), 2_500);
+        fan_out.detach(PeerId(0));
+        assert_eq!(fan_out.topics(), 1_250);
+        let expected = topics(1).skip(usize::from(!manual));
+        for topic in expected.step_by(if manual { 1 } else { 2 }) {
+            let (_, notice) = fan_out.try_next().unwrap().unwrap();
+            assert_eq!(as_bytes(&notice), [&[0], &topic[..]].concat());
+        }
+        assert!(fan_out.try_next().unwrap().is_none());
+    }
+}

@@ -1,0 +1,308 @@
+//! [`Body`]: the bytes between a node of a trie and the one above it, and the nodes right below, each under the
+//! first byte of its own label.
+//!
+//! Nearly all nodes are leaves, or places where two or three keys part after a few common bytes; these are complete
+//! in themselves. All others have one piece of memory beside, of exactly the right size. So a lookup sees
+//! one or two cache lines for each node, whatever it is.
+
+/// The longest label of a leaf that lies in the node itself.
+const LEAF_LABEL: usize = 22;
+
+/// The longest label of a fork that lies in the node itself, and the most edges that do.
+const FORK_LABEL: usize = 7;
+const FORK_EDGES: usize = 3;
+
+/// Stands for no node: the root is below none.
+const NONE: u32 = 0;
+
+/// The longest label that there may be.
+pub(super) const LABEL_MAX: usize = u32::MAX as usize;
+
+/// See the [module](self).
+#[derive(Clone, Debug)]
+pub(super) enum Body {
+    /// Nothing is below.
+    Leaf { length: u8, label: [u8; LEAF_LABEL] },
+    /// The edges are in their order, those that are none last.
+    Fork {
+        length: u8,
+        label: [u8; FORK_LABEL],
+        firsts: [u8; FORK_EDGES],
+        nodes: [u32; FORK_EDGES],
+    },
+    /// First the label, then the first bytes of all edges in their order, then the nodes.
+    Large {
+        edges: u16,
+        label: u32,
+        packed: Box<[u8]>,
+    },
+}
+
+/// How many nodes are below.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Count {
+    None,
+    One(u32),
+    More,
+}
+
+impl Default for Body {
+    fn default() -> Self {
+        Self::Leaf {
+            length: 0,
+            label: [0; LEAF_LABEL],
+        }
+    }
+}
+
+impl Body {
+    /// A label of no more than [`LABEL_MAX`] bytes, and edges in the order of their bytes, of which none leads to
+    /// the root.
+    pub(super) fn new(label: &[u8], edges: &[(u8, u32)]) -> Self {
+        if let ([], Some((length, label))) = (edges, inline(label)) {
+            return Self::Leaf { length, label };
+        }
+        if let (0..=FORK_EDGES, Some((length, label))) = (edges.len(), inline(label)) {
+            let (mut firsts, mut nodes) = ([0; FORK_EDGES], [NONE; FORK_EDGES]);
+            for ((place, to), &(first, node)) in firsts.iter_mut().zip(&mut nodes).zip(edges) {
+                (*place, *to) = (first, node);
+            }
+            return Self::Fork {
+                length,
+                label,
+                firsts,
+                nodes,
+            };
+        }
+        let mut packed = Vec::with_capacity(label.len() + 5 * edges.len());
+        packed.extend_from_slice(label);
+        packed.extend(edges.iter().map(|(first, _)| first));
+        packed.extend(edges.iter().flat_map(|(_, node)| node.to_ne_bytes()));
+        // One for each byte at most.
+        Self::Large {
+            edges: edges.len() as u16,
+            label: label.len() as u32,
+            packed: packed.into(),
+        }
+    }
+
+    #[inline]
+    pub(super) fn label(&self) -> &[u8] {
+        let (bytes, length) = match self {
+            Self::Leaf { length, label } => (&label[..], usize::from(*length)),
+            Self::Fork { length, label, .. } => (&label[..], usize::from(*length)),
+            Self::Large { label, packed, .. } => (&packed[..], *label as usize),
+        };
+        // Never longer.
+        bytes.get(..length).unwrap_or_default()
+    }
+
+    /// Under which byte the node above finds this one; none at the root.
+    pub(super) fn first(&self) -> Option<u8> {
+        self.label().first().copied()
+    }
+
+    /// What is left of a key behind the label, if the key begins with it. That its first byte does is how
+    /// this node was found; compared one by one, the rest of a short label costs less than a call.
+    #[inline]
+    pub(super) fn strip_from<'k>(&self, key: &'k [u8]) -> Option<&'k [u8]> {
+        let label = self.label();
+        let (start, rest) = key.split_at_checked(label.len())?;
+        let same = start.iter().zip(label).skip(1).all(|(a, b)| a == b);
+        same.then_some(rest)
+    }
+
+    /// The node below under this byte.
+    #[inline]
+    pub(super) fn below(&self, first: u8) -> Option<u32> {
+        let node = match self {
+            Self::Leaf { .. } => NONE,
+            // Without a branch: which one it is cannot be foretold.
+            Self::Fork { firsts, nodes, .. } => {
+                let pairs = firsts.iter().zip(nodes);
+                pairs.fold(
+                    NONE,
+                    |found, (&other, &node)| {
+                        if other == first { found | node } else { found }
+                    },
+                )
+            }
+            Self::Large { .. } => {
+                let (firsts, nodes) = self.packed();
+                let place = firsts.binary_search(&first).ok()?;
+                node_at(nodes, place)
+            }
+        };
+        (node != NONE).then_some(node)
+    }
+
+    /// Puts `node` under this byte.
+    pub(super) fn set(&mut self, first: u8, node: u32) {
+        match self {
+            Self::Leaf { .. } => {}
+            Self::Fork { firsts, nodes, .. } => {
+                let mut pairs = firsts.iter().zip(nodes);
+                let same = pairs.find(|(other, node)| **other == first && **node != NONE);
+                if let Some((_, place)) = same {
+                    *place = node;
+                    return;
+                }
+            }
+            Self::Large { .. } => {
+                let (firsts, nodes) = self.packed();
+                let (place, behind) = (firsts.binary_search(&first), nodes.len());
+                if let (Ok(place), Self::Large { packed, .. }) = (place, &mut *self) {
+                    let at = packed.len() - behind + 4 * place;
+                    if let Some(place) = packed.get_mut(at..at + 4) {
+                        place.copy_from_slice(&node.to_ne_bytes());
+                    }
+                    return;
+                }
+            }
+        }
+        let mut edges = self.edges();
+        let place = edges.partition_point(|&(other, _)| other < first);
+        edges.insert(place, (first, node));
+        *self = Self::new(self.label(), &edges);
+    }
+
+    pub(super) fn remove(&mut self, first: u8) {
+        let mut edges = self.edges();
+        edges.retain(|&(other, _)| other != first);
+        *self = Self::new(self.label(), &edges);
+    }
+
+    pub(super) fn set_label(&mut self, label: &[u8]) {
+        *self = Self::new(label, &self.edges());
+    }
+
+    pub(super) fn count(&self) -> Count {
+        let first = self.after(None);
+        let second = first.and_then(|(first, _)| self.after(Some(first)));
+        match (first, second) {
+            (None, _) => Count::None,
+            (Some((_, only)), None) => Count::One(only),
+            _ => Count::More,
+        }
+    }
+
+    /// The next edge behind `last` in the order of the bytes.
+    pub(super) fn after(&self, last: Option<u8>) -> Option<(u8, u32)> {
+        match self {
+            Self::Leaf { .. } => None,
+            Self::Fork { firsts, nodes, .. } => {
+                let mut pairs = firsts.iter().copied().zip(nodes.iter().copied());
+                pairs.find(|&(first, node)| node != NONE && last.is_none_or(|last| first > last))
+            }
+            Self::Large { .. } => {
+                let (firsts, nodes) = self.packed();
+                let place = last.map_or(0, |last| firsts.partition_point(|&first| first <= last));
+                Some((*firsts.get(place)?, node_at(nodes, place)))
+            }
+        }
+    }
+
+    fn edges(&self) -> Vec<(u8, u32)> {
+        let (mut edges, mut last) = (Vec::new(), None);
+        while let Some((first, node)) = self.after(last) {
+            edges.push((first, node));
+            last = Some(first);
+        }
+        edges
+    }
+
+    /// The first bytes and the nodes that are packed, if any.
+    #[inline]
+    fn packed(&self) -> (&[u8], &[u8]) {
+        let packed = match self {
+            Self::Large {
+                edges,
+                label,
+                packed,
+            } => {
+                let behind = packed.get(*label as usize..);
+                behind.and_then(|behind| behind.split_at_checked(usize::from(*edges)))
+            }
+            _ => None,
+        };
+        packed.unwrap_or_default()
+    }
+}
+
+#[inline]
+fn node_at(nodes: &[u8], place: usize) -> u32 {
+    let bytes = nodes.get(4 * place..).and_then(|nodes| nodes.first_chunk());
+    bytes.map_or(NONE, |bytes| u32::from_ne_bytes(*bytes))
+}
+
+fn inline<const N: usize>(label: &[u8]) -> Option<(u8, [u8; N])> {
+    let mut bytes = [0; N];
+    bytes.get_mut(..label.len())?.copy_from_slice(label);
+    Some((u8::try_from(label.len()).ok()?, bytes))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use std::collections::BTreeMap;
+
+    proptest! {
+        #[test]
+        fn behaves_as_a_label_and_a_map_of_bytes(
+            steps in prop::collection::vec((any::<u8>(), 0u32..4), 0..600),
+            few in any::<bool>(),
+        ) {
+            let (mut body, mut label, mut edges) = (Body::default(), Vec::new(), BTreeMap::new());
+            for (step, (byte, kind)) in (1..).zip(steps) {
+                let first = if few { byte % 5 } else { byte };
+                match kind {
+                    0 => {
+                        label = vec![first; usize::from(byte)];
+                        body.set_label(&label);
+                    }
+                    1 => {
+                        edges.remove(&first);
+                        body.remove(first);
+                    }
+                    _ => {
+                        edges.insert(first, step);
+                        body.set(first, step);
+                    }
+                }
+                prop_assert_eq!(body.label(), &label[..]);
+                prop_assert_eq!(body.first(), label.first().copied());
+                prop_assert_eq!(body.below(first), edges.get(&first).copied());
+                let count = match edges.values().collect::<Vec<_>>()[..] {
+                    [] => Count::None,
+                    [&only] => Count::One(only),
+                    _ => Count::More,
+                };
+                prop_assert_eq!(body.count(), count);
+                let fits = match edges.len() {
+                    0 => label.len() <= LEAF_LABEL,
+                    1..=FORK_EDGES => label.len() <= FORK_LABEL,
+                    _ => false,
+                };
+                prop_assert_eq!(matches!(body, Body::Large { .. }), !fits);
+            }
+            for first in 0..=u8::MAX {
+                prop_assert_eq!(body.below(first), edges.get(&first).copied());
+            }
+            prop_assert_eq!(body.edges(), edges.into_iter().collect::<Vec<_>>());
+        }
+    }
+
+    #[test]
+    fn a_label_is_stripped_once() {
+        for label in [&[7; 2][..], &[7; LEAF_LABEL], &[7; LEAF_LABEL + 1]] {
+            let body = Body::new(label, &[]);
+            let (mut key, length) = (label.repeat(2), label.len());
+            assert_eq!(body.strip_from(&key), Some(label));
+            assert_eq!(body.strip_from(&key[..length]), Some(&[][..]));
+            assert_eq!(body.strip_from(&key[..length - 1]), None);
+            key[length - 1] = 6;
+            assert_eq!(body.strip_from(&key), None);
+        }
+    }
+}
