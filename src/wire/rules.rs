@@ -128,8 +128,14 @@ impl Rules {
         let limits = &self.limits;
         let declared = payload.saturating_add(length);
         let prefixed = limits.max_topic.saturating_add(PREFIX_MAX);
-        let is_command = !exceeds(length, COMMAND_MAX.max(prefixed));
-        if exceeds(declared, limits.max_message) && !is_command {
+        if !exceeds(length, COMMAND_MAX.max(prefixed)) {
+            // It may be a command.
+            return Ok(());
+        }
+        if self.nothing_else {
+            topic_fits(declared.saturating_sub(1), limits.max_topic)?;
+        }
+        if exceeds(declared, limits.max_message) {
             return Err(ProtocolError::MessageTooLarge {
                 declared,
                 limit: limits.max_message,

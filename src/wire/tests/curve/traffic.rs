@@ -153,6 +153,36 @@ fn the_limits_hold_for_what_is_inside() {
     assert_eq!(*fault(&scene.server), expected.into());
 }
 
+/// A publisher reads nothing but subscriptions, and takes no more memory for what cannot be one.
+#[test]
+fn a_publisher_finds_out_by_the_header_what_is_no_subscription() {
+    let of = |mechanism, local| Listener::new(Local { mechanism, ..local });
+    let (cipher, server): (&'static dyn Cipher, _) = (&FAKE, pair(SERVER));
+    let client = Mechanism::CurveClient {
+        cipher,
+        keys: pair(CLIENT),
+        server: *server.public(),
+    };
+    let server = Mechanism::CurveServer {
+        cipher,
+        keys: server,
+    };
+    let mut scene = Scene::with(
+        of(client, local(SocketType::Sub)),
+        of(server, accepting(SocketType::Pub)),
+    );
+    scene.pass(4);
+    let length = LIMITS.max_message / 2;
+    let mut sealed = Vec::new();
+    frame::put_header(&mut sealed, 0, length + 33);
+    scene.server.feed(&sealed);
+    let expected = ProtocolError::TopicTooLong {
+        length: length as u64 - 1,
+        limit: LIMITS.max_topic,
+    };
+    assert_eq!(*fault(&scene.server), expected.into());
+}
+
 #[test]
 fn without_room_little_is_opened_and_nothing_is_lost() {
     let mut scene = Scene::ready();
