@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use wirelark::{
-    Addresses, ClientKeys, Incompatible, Passwords, PeerFault, ProtocolError, SecurityFault,
+    Addresses, ClientKeys, Incompatible, Passwords, PeerFault, ProtocolError, PublicKey,
+    SecurityFault,
 };
 
 use super::*;
@@ -225,6 +226,25 @@ async fn who_speaks_another_mechanism_is_turned_away() {
             );
         }
     }
+}
+
+/// Everybody could be that server.
+#[tokio::test]
+async fn nobody_is_a_server_whose_key_keeps_no_secret() {
+    let [_, _, curve] = mechanisms();
+    let server = (curve.server)(answers(|_| panic!("nobody is to be asked")), &curve.keys);
+    let client = Security::Curve {
+        server: PublicKey::from_bytes([0; 32]),
+        keys: KeyPair::generate().unwrap(),
+    };
+    let (_, theirs) = meet(server, client).await.fails().await;
+    assert!(
+        matches!(
+            theirs,
+            DisconnectReason::Fault(PeerFault::Security(SecurityFault::WeakKey))
+        ),
+        "{theirs:?}"
+    );
 }
 
 #[tokio::test]

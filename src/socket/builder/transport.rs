@@ -41,7 +41,8 @@ impl<S: Build> SocketBuilder<S> {
     }
 
     /// How long a peer may take from the first byte of a connection to the end of its handshake.
-    /// Nothing that it sends extends this. Default 10 s. libzmq: `ZMQ_HANDSHAKE_IVL`, 30 s.
+    /// Nothing that it sends extends this, and it cannot be turned off: strangers who say nothing would stay. Default
+    /// 10 s. libzmq: `ZMQ_HANDSHAKE_IVL`, 30 s, where 0 turns it off.
     pub fn handshake_timeout(mut self, timeout: Duration) -> Self {
         self.options.handshake_timeout = timeout;
         self
