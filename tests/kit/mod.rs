@@ -14,6 +14,7 @@ pub(crate) mod frames;
 pub(crate) mod memory;
 pub(crate) mod ports;
 pub(crate) mod raw;
+pub(crate) mod writes;
 
 use std::panic::Location;
 use std::time::Duration;
