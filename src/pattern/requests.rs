@@ -14,7 +14,7 @@ mod answers;
 use std::collections::HashSet;
 use std::task::{Context, Poll, Waker, ready};
 
-use super::envelope::{DELIMITER, number, numbered};
+use super::envelope::{DELIMITER, numbered};
 use super::exchange::{Exchanges, Stage};
 use super::fair_queue::FairQueue;
 use super::line::Line;
@@ -283,11 +283,10 @@ impl Requests {
             return None;
         };
         if state.rules.correlate {
-            let others = |first: &[u8]| number(first) != Some(given_up);
-            self.sender.retain(peer, others, due);
+            self.sender.withdraw(peer, &given_up.to_be_bytes(), due);
             return None;
         }
-        let unsent = self.sender.take_back(peer);
+        let unsent = self.sender.take_back(peer, due);
         let is_unsent = !unsent.is_empty();
         unsent.into_iter().for_each(|batch| due.lose(batch));
         if is_unsent {
@@ -378,7 +377,7 @@ impl Pattern for Requests {
             };
             self.sender.retain(id, wanted, &mut due);
         } else {
-            unwritten.extend(self.sender.take_back(id));
+            unwritten.extend(self.sender.take_back(id, &mut due));
             self.sender.detach(id, Vec::new());
         }
         for mut batch in unwritten {

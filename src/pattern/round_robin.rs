@@ -3,6 +3,8 @@
 //! RFC 30 "The PUSH Socket Type", RFC 28 for REQ. A peer whose pipe is full leaves the round until
 //! half of the pipe has drained. When no peer has room, senders wait in line.
 
+mod peer;
+
 use std::collections::VecDeque;
 use std::task::{Context, Poll};
 
@@ -14,9 +16,10 @@ use super::slots::Slots;
 use crate::message::Message;
 use crate::pipe::feed::Feed;
 use crate::pipe::sync::{Arc, Mutex};
-use crate::pipe::wake::{Due, Listener, Signal, Ticket, Token};
+use crate::pipe::wake::{Due, Listener, Signal, Ticket, Token, Wake};
 use crate::pipe::{Pipe, PushError};
 use crate::wire::batch::{Batch, Extent};
+use peer::Peer;
 
 /// See the [module](self).
 #[derive(Debug, Default)]
@@ -34,13 +37,6 @@ struct State {
     orphans: VecDeque<Batch>,
     /// Whether the line knows that orphans wait for the next peer with room.
     homeless: bool,
-}
-
-#[derive(Debug)]
-struct Peer {
-    id: PeerId,
-    feed: Feed,
-    in_round: bool,
 }
 
 /// What becomes of a message.
@@ -61,11 +57,9 @@ impl RoundRobin {
             return;
         }
         let listener: Arc<dyn Listener> = Arc::clone(self) as Arc<dyn Listener>;
-        let token = state.peers.insert_with(|token| Peer {
-            id,
-            feed: Feed::new(pipe, listener, token),
-            in_round: true,
-        });
+        let token = state
+            .peers
+            .insert_with(|token| Peer::new(id, Feed::new(pipe, listener, token)));
         state.round.push_back(token);
         state.rehome(&self.line, &mut due);
         drop(state);
@@ -192,8 +186,8 @@ impl RoundRobin {
             }
             state.collect(&self.line, &mut due);
             let mut place = None;
-            let served = state.serve(|feed| {
-                feed.reserve(&mut due)?;
+            let served = state.serve(&mut due, |feed, due| {
+                feed.reserve(due)?;
                 place = Some(Reserved(Some(Arc::clone(feed.pipe()))));
                 Ok(())
             });
@@ -235,16 +229,43 @@ impl RoundRobin {
         let mut state = self.state.lock();
         let token = state.peers.find(|peer| peer.id == id);
         if let Some(peer) = token.and_then(|token| state.peers.get_mut(token)) {
+            peer.sift(due);
             peer.feed.retain(wanted, due);
         }
     }
 
+    /// The messages to this peer that begin with this frame are not to be sent any more, unless they have been
+    /// taken for writing. What this calls for is added to `due`.
+    pub(crate) fn withdraw(self: &Arc<Self>, id: PeerId, first: &[u8], due: &mut Due) {
+        let mut guard = self.state.lock();
+        let state = &mut *guard;
+        let Some(token) = state.peers.find(|peer| peer.id == id) else {
+            return;
+        };
+        let Some(peer) = state.peers.get_mut(token) else {
+            return;
+        };
+        if !peer.withdraw(first) {
+            return;
+        }
+        peer.sift(due);
+        if !peer.in_round {
+            peer.in_round = true;
+            state.round.push_back(token);
+            let listener = Arc::clone(self) as Arc<dyn Listener>;
+            due.add(Some(Wake::Listener(listener, token, Signal::Writable)));
+        }
+    }
+
     /// Takes back what was sent to this peer and has not been taken for writing.
-    pub(crate) fn take_back(&self, id: PeerId) -> Vec<Batch> {
+    pub(crate) fn take_back(&self, id: PeerId, due: &mut Due) -> Vec<Batch> {
         let mut state = self.state.lock();
         let token = state.peers.find(|peer| peer.id == id);
         match token.and_then(|token| state.peers.get_mut(token)) {
-            Some(peer) => peer.feed.take_back(),
+            Some(peer) => {
+                peer.sift(due);
+                peer.feed.take_back()
+            }
             None => Vec::new(),
         }
     }
@@ -265,6 +286,7 @@ impl RoundRobin {
             // has nobody to go to.
             if let Some(peer) = state.peers.get_mut(token) {
                 peer.feed.hand_over(&mut due);
+                peer.sift(&mut due);
             }
             state.remove(token);
         }
@@ -316,6 +338,7 @@ impl Listener for RoundRobin {
             Signal::Wanted => {
                 if let Some(peer) = self.state.lock().peers.get_mut(token) {
                     peer.feed.hand_over(&mut due);
+                    peer.sift(&mut due);
                 }
             }
             Signal::Readable | Signal::Writable | Signal::Refitted => {
@@ -354,7 +377,7 @@ impl State {
             return Sent::Closed;
         }
         self.collect(line, due);
-        match self.serve(|feed| feed.push(envelope, message, due)) {
+        match self.serve(due, |feed, due| feed.push(envelope, message, due)) {
             Some(id) => Sent::To(id),
             None => Sent::Full,
         }
@@ -367,7 +390,7 @@ impl State {
         while turn.has_next() {
             let is_alone = self.round.len() == 1;
             let mut passed = false;
-            let served = self.serve(|feed| {
+            let served = self.serve(due, |feed, due| {
                 let room = feed.room(due)?;
                 let most = if is_alone { room.messages } else { 1 };
                 if let Some(run) = turn.next_run(most, room.bytes) {
@@ -391,14 +414,15 @@ impl State {
     #[inline]
     fn serve(
         &mut self,
-        mut offer: impl FnMut(&mut Feed) -> Result<(), PushError>,
+        due: &mut Due,
+        mut offer: impl FnMut(&mut Feed, &mut Due) -> Result<(), PushError>,
     ) -> Option<PeerId> {
         while let Some(&token) = self.round.front() {
             let Some(peer) = self.peers.get_mut(token) else {
                 self.round.pop_front();
                 continue;
             };
-            match offer(&mut peer.feed) {
+            match offer(&mut peer.feed, due) {
                 Ok(()) => {
                     let served = peer.id;
                     if self.round.len() > 1 {
@@ -406,6 +430,8 @@ impl State {
                     }
                     return Some(served);
                 }
+                // Of what nobody wants any more.
+                Err(PushError::Full) if peer.sift(due) => {}
                 // The pipe has noted that it owes a signal.
                 Err(PushError::Full) => {
                     peer.in_round = false;
@@ -451,7 +477,7 @@ impl State {
         let mut bodies = Vec::new();
         while let Some(mut orphans) = self.orphans.pop_front() {
             while let Some(next) = orphans.encoded(Extent::default(), 1, usize::MAX) {
-                let served = self.serve(|feed| {
+                let served = self.serve(due, |feed, due| {
                     feed.room(due)?;
                     feed.relay(&next, due);
                     Ok(())

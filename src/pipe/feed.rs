@@ -156,6 +156,14 @@ impl Feed {
         }
     }
 
+    /// Messages that count against the pipe, or will.
+    pub(crate) fn queued(&self) -> usize {
+        self.pipe
+            .load()
+            .messages
+            .saturating_add(self.staged.messages())
+    }
+
     /// Takes out what the consumer has not taken and is not `wanted`: see [`Pipe::retain`].
     pub(crate) fn retain(&mut self, mut wanted: impl FnMut(&[u8]) -> bool, due: &mut Due) {
         // What is staged is counted by the pipe.

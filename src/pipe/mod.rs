@@ -172,14 +172,15 @@ impl Pipe {
         self.state.lock().is_light()
     }
 
-    /// Locks, after the feed has handed over what it has if the pipe holds too little.
+    /// Locks, after the feed has handed over what it has if the pipe holds too little, and taken out what nobody
+    /// wants any more if there is such.
     ///
     /// A feed looks at `hungry` under its pattern's lock, and answers under the same lock: what it
     /// had staged before it is asked comes with the answer, and what it stages afterwards it hands
     /// over by itself.
     fn lock_asked(&self, too_little: impl FnOnce(&State) -> bool) -> MutexGuard<'_, State> {
         let state = self.state.lock();
-        if !state.fed || !(state.is_conflating() || too_little(&state)) {
+        if !state.fed || !(state.is_conflating() || state.unsifted || too_little(&state)) {
             return state;
         }
         self.hungry.store(true, Ordering::Release);

@@ -65,6 +65,8 @@ pub(super) struct State {
     pub(super) claimed: bool,
     /// Whether the producer gathers messages of its own accord, and is asked for them.
     pub(super) fed: bool,
+    /// Whether it wants to be asked before anything is taken: some of it is not wanted any more.
+    pub(super) unsifted: bool,
     /// What a sender could not deliver whole; goes before everything in the queue.
     pub(super) begun: Option<Transmit>,
 }
@@ -86,6 +88,7 @@ impl State {
             delivering: false,
             claimed: false,
             fed: false,
+            unsifted: false,
             begun: None,
         }
     }

@@ -1,12 +1,14 @@
 //! REQ with correlation, against a naive model: many questions at once, each with its own answer.
 
 use std::collections::BTreeMap;
-use std::task::{Context, Poll, Waker};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Context, Poll, Wake, Waker};
 
 use proptest::prelude::*;
 
 use super::{departure, drain, pipe};
 use crate::message::Message;
+use crate::pattern::envelope::number;
 use crate::pattern::requests::{Answer, Asked, IN_FLIGHT_MAX, Number, Requests, Rules, Tickets};
 use crate::pattern::{Pattern, PeerId};
 use crate::peer_handle::Peer;
@@ -327,6 +329,60 @@ fn there_is_a_limit_to_what_is_in_flight() {
     assert!(ask(&law, &mut tickets).is_none());
     // What was given up before it was written is not sent.
     assert_eq!(drain(&outbound).len(), IN_FLIGHT_MAX);
+}
+
+/// Many are given up one by one, in any order, and looked for once.
+#[test]
+fn what_is_given_up_is_taken_out_together() {
+    let (law, outbound, _) = law_with_one(IN_FLIGHT_MAX);
+    let mut tickets = Tickets::default();
+    let mut numbers: Vec<Number> = std::iter::from_fn(|| ask(&law, &mut tickets)).collect();
+    outbound.settle();
+    let kept: Vec<Number> = numbers.iter().copied().skip(500).step_by(7).collect();
+    numbers.retain(|number| !kept.contains(number));
+    numbers.reverse();
+    for number in numbers {
+        law.abandon(number);
+    }
+    assert_eq!(outbound.load().messages, IN_FLIGHT_MAX, "not one by one");
+    let sent = drain(&outbound);
+    let sent = sent.iter().map(|request| number(request.first()));
+    assert_eq!(sent.collect::<Option<Vec<_>>>(), Some(kept));
+    assert_eq!(outbound.load().messages, 0);
+}
+
+/// What nobody wants any more takes up no room for those who wait for it.
+#[test]
+fn what_is_given_up_makes_room() {
+    let (law, outbound, _) = law_with_one(2);
+    let woken = Arc::new(Count::default());
+    let waker = Waker::from(Arc::clone(&woken));
+    let mut cx = Context::from_waker(&waker);
+    let mut tickets = Tickets::default();
+    let first = ask(&law, &mut tickets).expect("room");
+    assert!(ask(&law, &mut tickets).is_some());
+    let mut waiting = Tickets::default();
+    let mut request = Message::from("waits");
+    let mut asks = |cx: &mut Context<'_>| law.poll_ask(cx, &mut waiting, &mut request, false);
+    assert!(asks(&mut cx).is_pending());
+    law.abandon(first);
+    assert!(woken.0.load(Ordering::Relaxed) > 0);
+    let Poll::Ready(Asked::Number(third)) = asks(&mut cx) else {
+        unreachable!("there is room");
+    };
+    // Also for those who come later.
+    law.abandon(third);
+    assert!(ask(&law, &mut Tickets::default()).is_some());
+    assert_eq!(drain(&outbound).len(), 2);
+}
+
+#[derive(Default)]
+struct Count(AtomicUsize);
+
+impl Wake for Count {
+    fn wake(self: Arc<Self>) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
 }
 
 /// A connection that keeps its queue has written two, brings one back, and has one in the queue that
