@@ -3,6 +3,8 @@
 //! The network's trouble is never an error of `send` or `recv`. It is told here, with the endpoint,
 //! the peer's address, how far the connection had come, and the reason.
 
+mod display;
+
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
@@ -18,7 +20,7 @@ use crate::security::denial::Denial;
 /// Something that happened to an endpoint or a connection of a socket.
 ///
 /// See the sockets' `events` method for how to receive them. Every event names its endpoint, and
-/// the addresses of both sides where it knows them.
+/// the addresses of both sides where it knows them. Displayed, each is one line of text.
 ///
 /// | libzmq | here |
 /// |---|---|
@@ -189,51 +191,6 @@ impl Event {
             | Self::HandshakeFailed { address, .. } => Some(address),
             Self::Ready { peer } | Self::Disconnected { peer, .. } => Some(peer.address()),
             _ => None,
-        }
-    }
-}
-
-/// One line, for people: the endpoint, what happened, with whom and why. Programs match on the variants.
-impl fmt::Display for Event {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if let Some(endpoint) = self.endpoint() {
-            write!(f, "{endpoint}: ")?;
-        }
-        match self {
-            Self::Listening { .. } => f.write_str("listening"),
-            Self::BindFailed { error, .. } => write!(f, "cannot bind: {error}"),
-            Self::Accepted { address, .. } => write!(f, "accepted {address}"),
-            Self::AcceptFailed {
-                error, retry_in, ..
-            } => write!(f, "cannot accept: {error}; again in {retry_in:?}"),
-            Self::Connecting { .. } => f.write_str("connecting"),
-            Self::Connected { address, .. } => write!(f, "connected to {address}"),
-            Self::ConnectFailed {
-                error, retry_in, ..
-            } => match retry_in {
-                Some(wait) => write!(f, "cannot connect: {error}; again in {wait:?}"),
-                None => write!(f, "cannot connect: {error}; given up"),
-            },
-            Self::Ready { peer } => {
-                write!(f, "{} at {} is ready", peer.socket_type(), peer.address())
-            }
-            Self::HandshakeFailed {
-                address, reason, ..
-            } => write!(f, "handshake with {address} failed: {reason}"),
-            Self::Disconnected {
-                peer,
-                reason,
-                dropped,
-            } => {
-                write!(f, "disconnected from {}: {reason}", peer.address())?;
-                match dropped {
-                    0 => Ok(()),
-                    dropped => write!(f, "; messages lost: {dropped}"),
-                }
-            }
-            Self::Redialing { retry_in, .. } => write!(f, "connecting again in {retry_in:?}"),
-            Self::Closed { .. } => f.write_str("closed"),
-            Self::Lagged { missed } => write!(f, "events missed: {missed}"),
         }
     }
 }

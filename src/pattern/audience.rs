@@ -332,19 +332,9 @@ impl Audience {
     ) -> Result<(), ProtocolError> {
         let mut result = Ok(());
         let left = take_subscriptions(&message, self.policy.first_only, |subscription| {
-            let length = subscription.topic.len();
-            if result.is_err() {
-                return;
+            if result.is_ok() {
+                result = self.ask(token, subscription);
             }
-            // A connection judges first frames only.
-            result = if length > TOPIC_MAX {
-                Err(ProtocolError::TopicTooLong {
-                    length: length as u64,
-                    limit: TOPIC_MAX,
-                })
-            } else {
-                self.ask(token, subscription)
-            };
         });
         let (said, rest) = match left {
             Left::All => (Some(message), None),
@@ -370,6 +360,13 @@ impl Audience {
 
     fn ask(&mut self, token: Token, subscription: Subscription<'_>) -> Result<(), ProtocolError> {
         let Subscription { subscribe, topic } = subscription;
+        // A connection judges commands and first frames only, and within a process there is none.
+        if topic.len() > TOPIC_MAX {
+            return Err(ProtocolError::TopicTooLong {
+                length: topic.len() as u64,
+                limit: TOPIC_MAX,
+            });
+        }
         let (shows, pending) = (self.policy.shows, self.policy.is_manual());
         let shown = if pending {
             self.subscribers.ask(token, topic, subscribe)?;

@@ -21,6 +21,8 @@ use crate::pipe::Pipe;
 use crate::pipe::sync::{Arc, AtomicBool, Mutex, Ordering};
 use crate::pipe::wake::{Due, Listener, Signal, Token};
 use crate::wire::batch::Batch;
+#[cfg(feature = "inproc")]
+use crate::wire::subscription::TOPIC_MAX;
 use crate::wire::subscription::{Left, Subscription, take_subscriptions};
 
 /// Bodies longer than this are shared by the publishers' pipes instead of being copied into each.
@@ -204,6 +206,17 @@ impl Interest {
     fn note(&self, state: &State) {
         let everything = !state.taste.invert && state.prefixes.get(&[]).is_some();
         self.everything.store(everything, Ordering::Release);
+    }
+
+    /// Whether one of them is longer than any publisher takes.
+    #[cfg(feature = "inproc")]
+    pub(crate) fn has_too_long(&self) -> bool {
+        let state = self.state.lock();
+        let mut has_too_long = false;
+        state
+            .prefixes
+            .for_each(|prefix| has_too_long |= prefix.len() > TOPIC_MAX);
+        has_too_long
     }
 
     /// How many distinct prefixes are subscribed to.

@@ -158,6 +158,12 @@ pub(crate) trait Pattern: fmt::Debug + Send + Sync {
         true
     }
 
+    /// Whether it subscribes to a topic that no publisher takes.
+    #[cfg(feature = "inproc")]
+    fn wants_too_long(&self) -> bool {
+        false
+    }
+
     /// Options of the socket have changed. The socket's options are locked: only to be taken note of.
     fn adopt(&self, _: &Options) {}
 

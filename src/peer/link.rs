@@ -306,14 +306,21 @@ fn turn_away(hub: &dyn Hub, endpoint: &Endpoint, reason: DisconnectReason) {
     });
 }
 
-/// Whether the next link would end likewise at once: subscriptions are state, and come with it.
-const fn comes_again(reason: &DisconnectReason) -> bool {
-    matches!(
-        reason,
-        DisconnectReason::Fault(PeerFault::Protocol(
-            ProtocolError::TooManySubscriptions { .. } | ProtocolError::SubscriptionsTooLong { .. }
-        ))
-    )
+/// Whether the next link would end likewise at once: subscriptions are state, and come with it. In a message they
+/// do not.
+fn comes_again(reason: &DisconnectReason, sides: [&Side; 2]) -> bool {
+    let DisconnectReason::Fault(PeerFault::Protocol(fault)) = reason else {
+        return false;
+    };
+    match fault {
+        ProtocolError::TooManySubscriptions { .. } | ProtocolError::SubscriptionsTooLong { .. } => {
+            true
+        }
+        ProtocolError::TopicTooLong { .. } => sides
+            .iter()
+            .any(|side| side.hub.upgrade().is_some_and(|hub| hub.wants_too_long())),
+        _ => false,
+    }
 }
 
 #[derive(Debug)]
@@ -373,7 +380,7 @@ impl LinkEnd {
                 .and_then(|hub| Identity::of_peer(hub.options().identity.clone()).ok()),
             _ => None,
         };
-        let comes_again = comes_again(&reason);
+        let comes_again = comes_again(&reason, [client, server]);
         let told = match reason {
             DisconnectReason::Closed | DisconnectReason::Occupied => DisconnectReason::PeerClosed,
             other => other,

@@ -44,6 +44,12 @@ pub(crate) trait Hub: fmt::Debug + Send + Sync {
     /// Whether anything that peers send is of use.
     fn listens(&self) -> bool;
 
+    /// Whether it subscribes to a topic that no publisher takes.
+    #[cfg(feature = "inproc")]
+    fn wants_too_long(&self) -> bool {
+        false
+    }
+
     /// Shared by all connections of the socket.
     fn pulse(&self) -> Arc<Pulse>;
 

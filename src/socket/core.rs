@@ -262,6 +262,11 @@ impl Hub for Core {
         self.pattern.listens()
     }
 
+    #[cfg(feature = "inproc")]
+    fn wants_too_long(&self) -> bool {
+        self.pattern.wants_too_long()
+    }
+
     fn pulse(&self) -> Arc<Pulse> {
         Arc::clone(&self.pulse)
     }

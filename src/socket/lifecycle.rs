@@ -51,6 +51,11 @@ impl Core {
         self: &Arc<Self>,
         listener: OwnListener,
     ) -> Result<Endpoint, BindError> {
+        let bound = self.adopt(listener);
+        bound.inspect_err(|error| self.tell_of(error))
+    }
+
+    fn adopt(self: &Arc<Self>, listener: OwnListener) -> Result<Endpoint, BindError> {
         if self.is_closing() {
             return Err(BindError::Closed);
         }

@@ -62,6 +62,11 @@ macro_rules! publishing_methods {
             /// Waits until a message whose first frame is `prefix` would go to at least `count`
             /// subscribers: their connections are up and their subscriptions have arrived.
             ///
+            /// That is no proof for other prefixes: RFC 29 sets no order in which a subscriber tells its own, and subscribers
+            /// are counted, not named. Wait for each that matters. (What a SUB or XSUB of this library subscribes to
+            /// while it is connected arrives in that order, as long as the publisher keeps up with it; what it has
+            /// subscribed to before comes in the order of the bytes, with each connection anew.)
+            ///
             /// *Cancel safety*: a dropped future changes nothing.
             ///
             /// *Errors*: the socket is closed.

@@ -123,8 +123,8 @@ impl SubSocket {
     /// asks for all. Takes effect when the publisher has read it. Subscriptions add up: after two
     /// for one prefix it takes two [`unsubscribe`](Self::unsubscribe) to end them (RFC 29).
     ///
-    /// A publisher takes 100,000 prefixes from one subscriber, 16 MiB together, each of at most 4 KiB over the network,
-    /// and ends the connection for one more or a longer one. Over the network it is made again, as after any loss; over inproc, where both sides are told why,
+    /// A publisher takes 100,000 prefixes from one subscriber, 16 MiB together and 4 KiB each, and ends the connection
+    /// for one more or a longer one. Over the network it is made again, as after any loss; over inproc, where both sides are told why,
     /// only with whoever binds the name next.
     ///
     /// *Errors*: the socket is closed.
@@ -217,6 +217,11 @@ pub(super) struct Subscribe {
 }
 
 impl Pattern for Subscribe {
+    #[cfg(feature = "inproc")]
+    fn wants_too_long(&self) -> bool {
+        self.interest.has_too_long()
+    }
+
     fn adopt(&self, options: &Options) {
         self.interest.adopt((&options.publish).into());
     }

@@ -50,6 +50,31 @@ async fn a_unix_listener_of_the_program_is_taken_over() {
     assert!(path.exists(), "whoever made the file removes it");
 }
 
+/// What is handed over may be anything.
+#[cfg(unix)]
+#[tokio::test]
+async fn what_is_no_listener_is_refused_with_an_event() {
+    let file = std::fs::File::open("/dev/null").unwrap();
+    let listener = std::net::TcpListener::from(std::os::fd::OwnedFd::from(file));
+    let pull = PullSocket::new();
+    let mut events = pull.events();
+    let refused = pull.bind_listener(listener).unwrap_err();
+    let BindError::Io { endpoint, .. } = &refused else {
+        panic!("{refused:?}")
+    };
+    match soon(events.next()).await.unwrap() {
+        Event::BindFailed {
+            endpoint: named,
+            error,
+            ..
+        } => {
+            assert_eq!(named, *endpoint);
+            assert_eq!(error.to_string(), refused.to_string());
+        }
+        other => panic!("{other}"),
+    }
+}
+
 #[test]
 fn a_listener_needs_a_runtime() {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();

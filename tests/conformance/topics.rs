@@ -15,7 +15,7 @@ const LIMIT: usize = 100_000;
 /// Likewise, in bytes of all topics together.
 const LIMIT_BYTES: usize = 16 << 20;
 
-on_every_transport!(one_topic_too_many);
+on_every_transport!(one_topic_too_many, the_longest_topic_and_one_longer);
 
 fn is_too_many(event: &Event) -> bool {
     let limit = LIMIT;
@@ -94,6 +94,40 @@ async fn one_byte_too_many() {
         assert_matches!(events.try_next(), None);
     }
     assert_eq!(publisher.topic_count(), 0);
+}
+
+async fn the_longest_topic_and_one_longer(transport: Transport) {
+    let publisher = PubSocket::new();
+    let endpoint = publisher.bind(transport.anywhere()).await.unwrap();
+    let mut events = publisher.events();
+    let subscriber = SubSocket::new();
+    let mut told = subscriber.events();
+    subscriber.connect(&endpoint).unwrap();
+    let longest = [b't'; 4_096];
+    subscriber.subscribe(longest).unwrap();
+    soon(publisher.wait_for_subscribers(longest, 1))
+        .await
+        .unwrap();
+    subscriber.subscribe([b't'; 4_097]).unwrap();
+    let is_too_long = |event: &Event| {
+        let fault = ProtocolError::TopicTooLong {
+            length: 4_097,
+            limit: 4_096,
+        };
+        let too_long = PeerFault::Protocol(fault);
+        matches!(
+            event,
+            Event::Disconnected { reason: DisconnectReason::Fault(fault), .. } if *fault == too_long
+        )
+    };
+    wait_for(&mut events, is_too_long).await;
+    match wait_for(&mut told, is_end).await {
+        // A connection does not say why it is ended.
+        _ if transport != Transport::Inproc => {}
+        event => assert!(is_too_long(&event), "{event:?}"),
+    }
+    soon(subscriber.close()).await;
+    until(|| publisher.topic_count() == 0).await;
 }
 
 /// What is asked for and not granted counts, too.
