@@ -1,5 +1,6 @@
 //! CURVE between two connections: a scene that records what passes.
 
+mod by_hand;
 mod handshake;
 mod traffic;
 
