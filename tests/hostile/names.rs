@@ -78,7 +78,7 @@ async fn names_that_nobody_may_have() {
         assert_matches!(
             reason,
             DisconnectReason::Fault(PeerFault::Protocol(ProtocolError::MalformedCommand {
-                command: "READY",
+                command: "READY or INITIATE",
                 ..
             }))
         );
