@@ -7,6 +7,7 @@
 //! happens under the lock is the [`Audience`]'s. A subscriber's requests are applied when they
 //! arrive, in the task that read them.
 
+use std::collections::HashMap;
 use std::sync::{OnceLock, Weak};
 use std::task::{Context, Poll};
 
@@ -39,6 +40,8 @@ pub(crate) struct FanOut {
     gatherers: Line,
     /// Who waits for something to be shown.
     readers: Line,
+    /// What peers have sent that are being let go. Nothing is locked under it.
+    leaving: Mutex<HashMap<PeerId, Arc<Pipe>>>,
     /// Who sends peers away that ask for too much.
     doorman: OnceLock<Weak<dyn Doorman>>,
 }
@@ -107,21 +110,28 @@ impl FanOut {
         let _ = pipe.consume_for(listener, token);
     }
 
+    /// Forgets a part of the subscriptions of a peer that is about to be [detached](Self::detach); `true` when none
+    /// is left.
+    pub(crate) fn shed(&self, id: PeerId) -> bool {
+        let mut due = Due::default();
+        let mut state = self.state.lock();
+        let token = state.subscribers.find(id);
+        // Its first part forgets this, too.
+        let unread = token.and_then(|token| state.subscribers.inbound(token));
+        let is_gone = state.let_go(id, &mut due);
+        drop(state);
+        if let Some(unread) = unread {
+            self.leaving.lock().insert(id, unread);
+        }
+        is_gone
+    }
+
     /// Forgets a peer and its subscriptions. Returns how many messages of it were still to be read, for
     /// want of room among what is shown.
     pub(crate) fn detach(&self, id: PeerId) -> usize {
-        let unread = {
-            let state = self.state.lock();
-            let token = state.subscribers.find(id);
-            token.and_then(|token| state.subscribers.inbound(token))
-        };
-        let invert = loop {
-            let mut due = Due::default();
-            let mut state = self.state.lock();
-            if state.let_go(id, &mut due) {
-                break state.policy.invert;
-            }
-        };
+        while !self.shed(id) {}
+        let unread = self.leaving.lock().remove(&id);
+        let invert = self.state.lock().policy.invert;
         self.readers.wake_one();
         // Whoever waited for its room need not any more.
         self.senders.wake_all();

@@ -212,6 +212,12 @@ pub(crate) trait Pattern: fmt::Debug + Send + Sync {
     /// Messages of this peer can be read from this pipe.
     fn attach_inbound(&self, id: PeerId, peer: &Peer, pipe: &Arc<Pipe>);
 
+    /// The connection to a peer has ended: forgets a part of what the peer had asked for, as much as may be done in one
+    /// turn of a task. `true` when [`detach`](Self::detach) has nothing of that kind left to do.
+    fn shed(&self, _: PeerId) -> bool {
+        true
+    }
+
     /// The connection to a peer has ended. Returns how many messages were dropped for good.
     fn detach(&self, id: PeerId, departure: Departure) -> usize;
 

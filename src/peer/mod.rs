@@ -85,6 +85,10 @@ pub(crate) trait Hub: fmt::Debug + Send + Sync {
     #[cfg(feature = "inproc")]
     fn unfinished(&self) -> Unfinished;
 
+    /// The connection to an admitted peer has ended: forgets a part of what it had asked for, which may be too much for
+    /// one turn of a task. `true` when it is time to [`depart`](Self::depart).
+    fn shed(&self, id: PeerId) -> bool;
+
     /// The connection to an admitted peer has ended.
     fn depart(&self, id: PeerId, departure: Departure);
 

@@ -158,6 +158,9 @@ impl Session {
     /// outbound pipe is lost then; a session is therefore ended through that pipe, unless its runtime ends.
     pub(crate) async fn carry(mut self: Box<Self>) -> Outcome {
         let reason = poll_fn(|cx| self.traffic.poll(cx)).await;
+        while !self.member.hub.shed(self.member.id) {
+            tokio::task::yield_now().await;
+        }
         let unwritten = poll_fn(|cx| self.traffic.poll_unwritten(cx)).await;
         let Self {
             traffic,

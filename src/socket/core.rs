@@ -370,6 +370,10 @@ impl Hub for Core {
         Box::new(self.tasks.begin())
     }
 
+    fn shed(&self, id: PeerId) -> bool {
+        self.pattern.shed(id)
+    }
+
     fn depart(&self, id: PeerId, departure: Departure) {
         let Some(peer) = self.state.lock().peers.get(&id).cloned() else {
             return;

@@ -252,6 +252,10 @@ impl Pattern for Publish {
         self.0.attach_inbound(id, peer, pipe);
     }
 
+    fn shed(&self, id: PeerId) -> bool {
+        self.0.shed(id)
+    }
+
     fn detach(&self, id: PeerId, departure: Departure) -> usize {
         self.0.detach(id) + departure.unwritten_messages()
     }

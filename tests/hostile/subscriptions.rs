@@ -8,7 +8,7 @@ use wirelark::{Endpoint, Message, ProtocolError, SubSocket, SubscriberMessage, X
 use crate::kit::raw::RawPeer;
 use crate::kit::{frames, memory, soon, until};
 use crate::scene;
-use crate::traffic::fault;
+use crate::traffic::{end, fault};
 
 /// Bytes of the topic that nobody needs.
 const BOMB: u64 = 100 << 20;
@@ -83,6 +83,29 @@ async fn a_subscription_too_many() {
     );
     // What the peer had asked for goes with it.
     assert_eq!(scene.socket.topic_count(), 1);
+    scene.unharmed().await;
+}
+
+/// To forget what a subscriber had asked for may take long, and other tasks of its thread have their turns meanwhile.
+#[tokio::test]
+async fn a_subscriber_that_leaves_much_behind_holds_up_nobody() {
+    const TOPICS: usize = 20_000;
+    let mut scene = scene::publisher().await;
+    let mut peer = RawPeer::established(&scene.endpoint, "SUB").await;
+    let topics = (0..TOPICS).map(|number| frames::command("SUBSCRIBE", number.to_string()));
+    peer.send(topics.flatten().collect::<Vec<_>>()).await;
+    peer.send(frames::ping(b"")).await;
+    assert!(peer.frame().await.is("PONG"));
+    let address = peer.address();
+    peer.reset();
+    let (publisher, mut seen) = (scene.socket.clone(), BTreeSet::new());
+    until(|| {
+        seen.insert(publisher.topic_count());
+        publisher.topic_count() == 1
+    })
+    .await;
+    assert!(seen.len() > 10, "{seen:?}");
+    end(&mut scene.events, &address).await;
     scene.unharmed().await;
 }
 

@@ -51,6 +51,10 @@ impl Hub for Closing {
         Box::new(())
     }
 
+    fn shed(&self, _: PeerId) -> bool {
+        true
+    }
+
     fn depart(&self, _: PeerId, _: Departure) {}
 
     fn tell(&self, _: Event) {}
