@@ -252,7 +252,7 @@ impl State {
             });
             match entered {
                 Ok(()) => true,
-                // Of these nobody can hold another one, whoever asks for it.
+                // There are 4,294,967,295 nodes, 128 GiB of them. Nobody can be told of what is not held.
                 Err(Full { .. }) => return,
             }
         } else {

@@ -10,7 +10,7 @@
 
 mod body;
 
-use body::{Body, Count, LABEL_MAX};
+use body::{Body, Count};
 
 /// The most nodes that a tree may have: their names are as short as that.
 const NODES_MAX: u32 = u32::MAX;
@@ -163,9 +163,6 @@ impl<V: Value> Trie<V> {
     }
 
     fn find_or_make(&mut self, key: &[u8]) -> Result<Name, Full> {
-        if key.len() > LABEL_MAX {
-            return Err(Full { limit: LABEL_MAX });
-        }
         let (mut at, mut rest) = (ROOT, key);
         while let Some(&first) = rest.first() {
             let Some(below) = self.node(at).body.below(first) else {

@@ -15,8 +15,9 @@ const FORK_EDGES: usize = 3;
 /// Stands for no node: the root is below none.
 const NONE: u32 = 0;
 
-/// The longest label that there may be.
-pub(super) const LABEL_MAX: usize = u32::MAX as usize;
+/// Bytes of a node, and with the first byte of its label.
+const NODE: usize = size_of::<u32>();
+const EDGE: usize = 1 + NODE;
 
 /// See the [module](self).
 #[derive(Clone, Debug)]
@@ -30,12 +31,8 @@ pub(super) enum Body {
         firsts: [u8; FORK_EDGES],
         nodes: [u32; FORK_EDGES],
     },
-    /// First the label, then the first bytes of all edges in their order, then the nodes.
-    Large {
-        edges: u16,
-        label: u32,
-        packed: Box<[u8]>,
-    },
+    /// The first bytes of so many edges in their order, then the nodes, then the label.
+    Large { edges: u16, packed: Box<[u8]> },
 }
 
 /// How many nodes are below.
@@ -56,8 +53,7 @@ impl Default for Body {
 }
 
 impl Body {
-    /// A label of no more than [`LABEL_MAX`] bytes, and edges in the order of their bytes, of which none leads to
-    /// the root.
+    /// Edges come in the order of their bytes, and none leads to the root.
     pub(super) fn new(label: &[u8], edges: &[(u8, u32)]) -> Self {
         if let ([], Some((length, label))) = (edges, inline(label)) {
             return Self::Leaf { length, label };
@@ -74,27 +70,25 @@ impl Body {
                 nodes,
             };
         }
-        let mut packed = Vec::with_capacity(label.len() + 5 * edges.len());
-        packed.extend_from_slice(label);
+        let mut packed = Vec::with_capacity(label.len() + EDGE * edges.len());
         packed.extend(edges.iter().map(|(first, _)| first));
         packed.extend(edges.iter().flat_map(|(_, node)| node.to_ne_bytes()));
+        packed.extend_from_slice(label);
         // One for each byte at most.
-        Self::Large {
-            edges: edges.len() as u16,
-            label: label.len() as u32,
-            packed: packed.into(),
-        }
+        let edges = edges.len() as u16;
+        let packed = packed.into();
+        Self::Large { edges, packed }
     }
 
     #[inline]
     pub(super) fn label(&self) -> &[u8] {
-        let (bytes, length) = match self {
-            Self::Leaf { length, label } => (&label[..], usize::from(*length)),
-            Self::Fork { length, label, .. } => (&label[..], usize::from(*length)),
-            Self::Large { label, packed, .. } => (&packed[..], *label as usize),
+        // Nothing is ever longer than what it lies in.
+        let label = match self {
+            Self::Leaf { length, label } => label.get(..usize::from(*length)),
+            Self::Fork { length, label, .. } => label.get(..usize::from(*length)),
+            Self::Large { edges, packed } => packed.get(EDGE * usize::from(*edges)..),
         };
-        // Never longer.
-        bytes.get(..length).unwrap_or_default()
+        label.unwrap_or_default()
     }
 
     /// Under which byte the node above finds this one; none at the root.
@@ -127,10 +121,10 @@ impl Body {
                     },
                 )
             }
-            Self::Large { .. } => {
-                let (firsts, nodes) = self.packed();
-                let place = firsts.binary_search(&first).ok()?;
-                node_at(nodes, place)
+            Self::Large { edges, packed } => {
+                let edges = usize::from(*edges);
+                let place = packed.get(..edges)?.binary_search(&first).ok()?;
+                node_in(packed, edges, place)?
             }
         };
         (node != NONE).then_some(node)
@@ -148,12 +142,12 @@ impl Body {
                     return;
                 }
             }
-            Self::Large { .. } => {
-                let (firsts, nodes) = self.packed();
-                let (place, behind) = (firsts.binary_search(&first), nodes.len());
-                if let (Ok(place), Self::Large { packed, .. }) = (place, &mut *self) {
-                    let at = packed.len() - behind + 4 * place;
-                    if let Some(place) = packed.get_mut(at..at + 4) {
+            Self::Large { edges, packed } => {
+                let edges = usize::from(*edges);
+                let firsts = packed.get(..edges).unwrap_or_default();
+                if let Ok(place) = firsts.binary_search(&first) {
+                    let at = edges + NODE * place;
+                    if let Some(place) = packed.get_mut(at..at + NODE) {
                         place.copy_from_slice(&node.to_ne_bytes());
                     }
                     return;
@@ -194,10 +188,11 @@ impl Body {
                 let mut pairs = firsts.iter().copied().zip(nodes.iter().copied());
                 pairs.find(|&(first, node)| node != NONE && last.is_none_or(|last| first > last))
             }
-            Self::Large { .. } => {
-                let (firsts, nodes) = self.packed();
+            Self::Large { edges, packed } => {
+                let edges = usize::from(*edges);
+                let firsts = packed.get(..edges)?;
                 let place = last.map_or(0, |last| firsts.partition_point(|&first| first <= last));
-                Some((*firsts.get(place)?, node_at(nodes, place)))
+                Some((*firsts.get(place)?, node_in(packed, edges, place)?))
             }
         }
     }
@@ -210,29 +205,13 @@ impl Body {
         }
         edges
     }
-
-    /// The first bytes and the nodes that are packed, if any.
-    #[inline]
-    fn packed(&self) -> (&[u8], &[u8]) {
-        let packed = match self {
-            Self::Large {
-                edges,
-                label,
-                packed,
-            } => {
-                let behind = packed.get(*label as usize..);
-                behind.and_then(|behind| behind.split_at_checked(usize::from(*edges)))
-            }
-            _ => None,
-        };
-        packed.unwrap_or_default()
-    }
 }
 
+/// The node at this place among so many edges.
 #[inline]
-fn node_at(nodes: &[u8], place: usize) -> u32 {
-    let bytes = nodes.get(4 * place..).and_then(|nodes| nodes.first_chunk());
-    bytes.map_or(NONE, |bytes| u32::from_ne_bytes(*bytes))
+fn node_in(packed: &[u8], edges: usize, place: usize) -> Option<u32> {
+    let node = packed.get(edges + NODE * place..)?.first_chunk()?;
+    Some(u32::from_ne_bytes(*node))
 }
 
 fn inline<const N: usize>(label: &[u8]) -> Option<(u8, [u8; N])> {
