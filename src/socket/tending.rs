@@ -32,14 +32,7 @@ impl Tending {
     /// The task has come to its end, and the endpoint with it.
     pub(super) fn finish(mut self) {
         self.finished = true;
-        let endpoints = self.core.state.lock().endpoints.clone();
-        // Else the socket is closing, and its report counts what is left.
-        if !endpoints
-            .iter()
-            .any(|other| Arc::ptr_eq(other, &self.attached))
-        {
-            self.core.count_left(&self.attached);
-        }
+        self.core.count_taken_away(&self.attached);
     }
 
     /// The task will not try again, though nobody has taken the endpoint away.
@@ -75,9 +68,9 @@ impl Core {
                 let endpoints = &mut state.endpoints;
                 endpoints.retain(|other| !Arc::ptr_eq(other, attached));
             }
-            // Else it is being taken away, or the socket is closing, which sees to the rest.
             if state.endpoints.len() == before {
-                return;
+                drop(state);
+                return self.count_taken_away(attached);
             }
         }
         attached.stop(self);
@@ -88,6 +81,15 @@ impl Core {
         attached.tell_closed(self);
         #[cfg(feature = "inproc")]
         self.turned_away.call_back(&*self.pattern);
+    }
+
+    /// The task of an endpoint that was taken away has ended, perhaps with the runtime that was to see to the rest.
+    fn count_taken_away(&self, attached: &Arc<Attached>) {
+        let endpoints = self.state.lock().endpoints.clone();
+        // Else the socket is closing, and its report counts what is left.
+        if !endpoints.iter().any(|other| Arc::ptr_eq(other, attached)) {
+            self.count_left(attached);
+        }
     }
 
     /// What was queued for an endpoint goes to others, or is lost.

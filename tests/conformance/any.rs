@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use wirelark::{
     AnyRecvError, AnySendError, AnySocket, AnyTryRecvError, AnyTrySendError, BindError, Event,
-    Identity, Message, PushSocket, SocketType,
+    Identity, Message, Proxy, ProxyEnd, PushSocket, SocketType,
 };
 
 use crate::kit::{assert_matches, soon, until};
@@ -315,4 +315,50 @@ fn its_options_are_those_of_the_socket() {
     let push = PushSocket::new();
     AnySocket::from(&push).options().set_linger(Duration::ZERO);
     assert_eq!(push.options().linger(), Some(Duration::ZERO));
+}
+
+#[tokio::test]
+async fn two_that_cannot_talk_are_named() {
+    use SocketType::{Dealer, Pair, Pub, Pull, Push, Rep, Req, Router, Sub, XPub, XSub};
+    let all = [
+        Pair, Pub, Sub, Req, Rep, Dealer, Router, Pull, Push, XPub, XSub,
+    ];
+    for frontend in all {
+        for backend in all {
+            let mut proxy = Proxy::new(AnySocket::new(frontend), AnySocket::new(backend));
+            let control = proxy.control();
+            control.stop();
+            let ends = proxy.run().await;
+            let one_way = |a, b| {
+                matches!(a, Sub | Pull)
+                    && matches!(b, Pub | Push | Pair | Dealer | Router | XPub | XSub)
+                    && matches!(b, Pub | Push)
+            };
+            let out =
+                |a, b| matches!(a, Pub | Push) && matches!(b, Pair | Dealer | Router | XPub | XSub);
+            let both = |a| matches!(a, Pair | Dealer | Router | XPub | XSub);
+            let can = one_way(frontend, backend)
+                || one_way(backend, frontend)
+                || out(frontend, backend)
+                || out(backend, frontend)
+                || (both(frontend) && both(backend));
+            if can {
+                assert_eq!(ends, Ok(ProxyEnd::Stopped), "{frontend} {backend}");
+            } else {
+                let text = format!("a proxy cannot join a {frontend} and a {backend} socket");
+                assert_eq!(ends.unwrap_err().to_string(), text);
+            }
+        }
+    }
+    let capture = AnySocket::new(Router);
+    let (frontend, backend) = (AnySocket::new(Pull), AnySocket::new(Push));
+    let error = Proxy::new(frontend, backend)
+        .capture(capture)
+        .run()
+        .await
+        .unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "a ROUTER socket cannot capture what passes a proxy"
+    );
 }

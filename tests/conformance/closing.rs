@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use wirelark::{
-    BindError, Closed, ConnectError, DealerSocket, Event, LockStepRecvError, LockStepSendError,
-    PubSocket, PullSocket, PushSocket, RecvError, RepSocket, ReqSocket, RequestError, RouterSocket,
-    SendError, SubSocket, TryRecvError, TrySendError,
+    BindError, Closed, ConnectError, Event, LockStepRecvError, LockStepSendError, PubSocket,
+    PullSocket, PushSocket, RecvError, RepSocket, ReqSocket, RequestError, SendError, SubSocket,
+    TryRecvError, TrySendError,
 };
 
 use crate::kit::raw::RawPeer;
@@ -351,46 +351,6 @@ async fn what_connects_after_disconnect_is_not_kept() {
     assert!(sub.peers().is_empty());
 }
 
-fn runtime() -> tokio::runtime::Runtime {
-    let mut builder = tokio::runtime::Builder::new_multi_thread();
-    builder.worker_threads(1).enable_all().build().unwrap()
-}
-
-#[test]
-fn close_reports_also_when_its_runtime_has_ended() {
-    let (first, second) = (runtime(), runtime());
-    let push = PushSocket::builder().linger(None).build();
-    first.block_on(async {
-        push.connect(Transport::Tcp.somewhere()).unwrap();
-        push.send("x").await.unwrap();
-        // It begins, and would wait for ever.
-        let begun = tokio::time::timeout(Duration::ZERO, push.close()).await;
-        assert!(begun.is_err());
-    });
-    drop(first);
-    let report = second.block_on(async { soon(push.close()).await });
-    assert_eq!(report.unsent, 1);
-}
-
-#[test]
-fn a_socket_dropped_in_a_runtime_that_ends_is_closed_in_its_own() {
-    let (first, second) = (runtime(), runtime());
-    let push = PushSocket::builder().linger(Duration::ZERO).build();
-    let mut events = push.events();
-    first.block_on(async {
-        push.connect(Transport::Tcp.somewhere()).unwrap();
-        push.send("x").await.unwrap();
-    });
-    let single = tokio::runtime::Builder::new_current_thread();
-    let single = { single }.enable_all().build().unwrap();
-    {
-        let _inside = single.enter();
-        drop(push);
-    }
-    drop(single);
-    second.block_on(async { soon(async { while events.next().await.is_some() {} }).await });
-}
-
 #[tokio::test]
 async fn what_is_queued_when_an_endpoint_is_taken_away_lingers_for_ever() {
     let place = Transport::Tcp.somewhere();
@@ -406,53 +366,6 @@ async fn what_is_queued_when_an_endpoint_is_taken_away_lingers_for_ever() {
     let pull = PullSocket::new();
     pull.bind(&place).await.unwrap();
     assert_eq!(soon(pull.recv()).await.unwrap().text(), "x");
-}
-
-#[test]
-fn a_socket_outlives_the_runtime_that_it_was_first_used_in() {
-    let (first, second) = (runtime(), runtime());
-    let pull = PullSocket::new();
-    first.block_on(pull.bind("tcp://127.0.0.1:*")).unwrap();
-    drop(first);
-    second.block_on(async {
-        let endpoint = pull.bind("tcp://127.0.0.1:*").await.unwrap();
-        let push = PushSocket::new();
-        push.connect(endpoint).unwrap();
-        soon(push.send("x")).await.unwrap();
-        assert_eq!(soon(pull.recv()).await.unwrap().text(), "x");
-    });
-}
-
-/// Nobody else would free its name: whoever comes back under it would be turned away for ever.
-#[test]
-fn a_peer_whose_runtime_has_ended_has_left() {
-    let (first, second) = (runtime(), runtime());
-    let router = RouterSocket::new();
-    let ada = || {
-        let identity = wirelark::Identity::new("ada").unwrap();
-        DealerSocket::builder().identity(identity).build()
-    };
-    let stays = first.block_on(async {
-        let endpoint = router.bind("tcp://127.0.0.1:*").await.unwrap();
-        let dealer = ada();
-        dealer.connect(endpoint).unwrap();
-        soon(dealer.send("before")).await.unwrap();
-        assert_eq!(soon(router.recv()).await.unwrap().1.text(), "before");
-        dealer
-    });
-    drop(first);
-    assert!(router.peers().is_empty());
-    drop(stays);
-    second.block_on(async {
-        let endpoint = router.bind("tcp://127.0.0.1:*").await.unwrap();
-        let dealer = ada();
-        dealer.connect(endpoint).unwrap();
-        soon(dealer.send("after")).await.unwrap();
-        let (name, message) = soon(router.recv()).await.unwrap();
-        assert_eq!(message.text(), "after");
-        router.try_send_to(&name, "welcome back").unwrap();
-        assert_eq!(soon(dealer.recv()).await.unwrap().text(), "welcome back");
-    });
 }
 
 /// A context ends all of its sockets, whoever has them, and says what was left in all of them.

@@ -14,6 +14,7 @@ mod transport;
 mod any;
 mod balance;
 mod brokers;
+mod captures;
 mod closing;
 mod conflate;
 mod correlated;

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use futures::FutureExt;
 use tokio::task::JoinHandle;
 use wirelark::{
-    AnySocket, DealerSocket, Event, Message, PairSocket, Proxy, ProxyControl, ProxyEnd, ProxyError,
-    PubSocket, PullSocket, PushSocket, RepSocket, ReqSocket, RouterSocket, SocketType, SubSocket,
+    DealerSocket, Event, Message, PairSocket, Proxy, ProxyControl, ProxyEnd, ProxyError, PubSocket,
+    PullSocket, PushSocket, RepSocket, ReqSocket, RouterSocket, SocketType, SubSocket,
     TryRecvError, XPubSocket, XSubSocket,
 };
 
@@ -24,27 +24,25 @@ on_every_transport!(
     a_paused_proxy_moves_nothing,
     a_stopped_proxy_leaves_its_sockets_open,
     a_dropped_proxy_has_lost_nothing,
-    what_passes_is_captured,
-    a_full_capture_holds_up_nobody,
     a_closed_socket_ends_it,
     a_socket_gives_everything_back,
     an_xpub_that_drops_nothing_stops_the_flow,
 );
 
-fn start(mut proxy: Proxy) -> (ProxyControl, JoinHandle<Result<ProxyEnd, ProxyError>>) {
+pub(crate) fn start(mut proxy: Proxy) -> (ProxyControl, JoinHandle<Result<ProxyEnd, ProxyError>>) {
     let control = proxy.control();
     (control, tokio::spawn(async move { proxy.run().await }))
 }
 
 /// A PULL and a PUSH with a proxy between them, and what talks to them.
-struct Line {
-    push: PushSocket,
-    pull: PullSocket,
-    frontend: PullSocket,
-    backend: PushSocket,
+pub(crate) struct Line {
+    pub(crate) push: PushSocket,
+    pub(crate) pull: PullSocket,
+    pub(crate) frontend: PullSocket,
+    pub(crate) backend: PushSocket,
 }
 
-async fn line(transport: Transport, hwm: usize) -> Line {
+pub(crate) async fn line(transport: Transport, hwm: usize) -> Line {
     let frontend = PullSocket::builder().recv_hwm(hwm).build();
     let backend = PushSocket::builder().send_hwm(hwm).build();
     let push = PushSocket::builder().send_hwm(hwm).build();
@@ -62,13 +60,13 @@ async fn line(transport: Transport, hwm: usize) -> Line {
     }
 }
 
-fn body(number: u32) -> Vec<Vec<u8>> {
+pub(crate) fn body(number: u32) -> Vec<Vec<u8>> {
     let size = [0, 20, 300, 5_000, 70_000][number as usize % 5];
     vec![number.to_string().into_bytes(), vec![7; size]]
 }
 
 #[track_caller]
-fn assert_is(message: &Message, number: u32) {
+pub(crate) fn assert_is(message: &Message, number: u32) {
     assert_eq!(*message, Message::from(body(number)));
 }
 
@@ -355,43 +353,6 @@ async fn a_dropped_proxy_has_lost_nothing(transport: Transport) {
     soon(sender).await.unwrap();
 }
 
-async fn what_passes_is_captured(transport: Transport) {
-    let (frontend, backend) = (DealerSocket::new(), DealerSocket::new());
-    let (left, right) = (DealerSocket::new(), DealerSocket::new());
-    left.connect(frontend.bind(transport.anywhere()).await.unwrap())
-        .unwrap();
-    right
-        .connect(backend.bind(transport.anywhere()).await.unwrap())
-        .unwrap();
-    let (capture, witness) = (PushSocket::new(), PullSocket::new());
-    witness
-        .connect(capture.bind(transport.anywhere()).await.unwrap())
-        .unwrap();
-    until(|| capture.peers().len() == 1).await;
-    let (control, _running) = start(Proxy::new(&frontend, &backend).capture(&capture));
-    for number in 0..100 {
-        soon(left.send(body(number))).await.unwrap();
-        assert_is(&soon(right.recv()).await.unwrap(), number);
-        assert_is(&soon(witness.recv()).await.unwrap(), number);
-        soon(right.send("back")).await.unwrap();
-        assert_eq!(soon(left.recv()).await.unwrap().text(), "back");
-        assert_eq!(soon(witness.recv()).await.unwrap().text(), "back");
-    }
-    until(|| control.stats().backend_sent.messages == 100).await;
-    assert_eq!(control.stats().uncaptured, 0);
-}
-
-async fn a_full_capture_holds_up_nobody(transport: Transport) {
-    let line = line(transport, 1_000).await;
-    let capture = PushSocket::new();
-    let (control, _running) = start(Proxy::new(&line.frontend, &line.backend).capture(&capture));
-    for number in 0..100 {
-        soon(line.push.send(body(number))).await.unwrap();
-        assert_is(&soon(line.pull.recv()).await.unwrap(), number);
-    }
-    until(|| control.stats().uncaptured == 100).await;
-}
-
 async fn a_closed_socket_ends_it(transport: Transport) {
     for frontend_closes in [true, false] {
         let line = line(transport, 1_000).await;
@@ -472,52 +433,6 @@ async fn an_xpub_that_drops_nothing_stops_the_flow(transport: Transport) {
     }
     soon(sender).await.unwrap();
     assert_eq!(control.stats().dropped, 0);
-}
-
-#[tokio::test]
-async fn two_that_cannot_talk_are_named() {
-    use SocketType::{Dealer, Pair, Pub, Pull, Push, Rep, Req, Router, Sub, XPub, XSub};
-    let all = [
-        Pair, Pub, Sub, Req, Rep, Dealer, Router, Pull, Push, XPub, XSub,
-    ];
-    for frontend in all {
-        for backend in all {
-            let mut proxy = Proxy::new(AnySocket::new(frontend), AnySocket::new(backend));
-            let control = proxy.control();
-            control.stop();
-            let ends = proxy.run().await;
-            let one_way = |a, b| {
-                matches!(a, Sub | Pull)
-                    && matches!(b, Pub | Push | Pair | Dealer | Router | XPub | XSub)
-                    && matches!(b, Pub | Push)
-            };
-            let out =
-                |a, b| matches!(a, Pub | Push) && matches!(b, Pair | Dealer | Router | XPub | XSub);
-            let both = |a| matches!(a, Pair | Dealer | Router | XPub | XSub);
-            let can = one_way(frontend, backend)
-                || one_way(backend, frontend)
-                || out(frontend, backend)
-                || out(backend, frontend)
-                || (both(frontend) && both(backend));
-            if can {
-                assert_eq!(ends, Ok(ProxyEnd::Stopped), "{frontend} {backend}");
-            } else {
-                let text = format!("a proxy cannot join a {frontend} and a {backend} socket");
-                assert_eq!(ends.unwrap_err().to_string(), text);
-            }
-        }
-    }
-    let capture = AnySocket::new(Router);
-    let (frontend, backend) = (AnySocket::new(Pull), AnySocket::new(Push));
-    let error = Proxy::new(frontend, backend)
-        .capture(capture)
-        .run()
-        .await
-        .unwrap_err();
-    assert_eq!(
-        error.to_string(),
-        "a ROUTER socket cannot capture what passes a proxy"
-    );
 }
 
 /// A ROUTER does not wait for a peer that is gone: what is meant for it is dropped and counted.

@@ -210,3 +210,140 @@ fn a_connected_peer_departs_and_its_queue_goes_on() {
         assert_eq!(soon(pull.recv()).await.unwrap().text(), "second");
     });
 }
+
+#[test]
+fn close_reports_also_when_its_runtime_has_ended() {
+    let (first, second) = runtimes();
+    let push = PushSocket::builder().linger(None).build();
+    first.block_on(async {
+        push.connect(Transport::Tcp.somewhere()).unwrap();
+        push.send("x").await.unwrap();
+        // It begins, and would wait for ever.
+        let begun = tokio::time::timeout(Duration::ZERO, push.close()).await;
+        assert!(begun.is_err());
+    });
+    drop(first);
+    let report = second.block_on(async { soon(push.close()).await });
+    assert_eq!(report.unsent, 1);
+}
+
+#[test]
+fn a_socket_dropped_in_a_runtime_that_ends_is_closed_in_its_own() {
+    let (first, second) = runtimes();
+    let push = PushSocket::builder().linger(Duration::ZERO).build();
+    let mut events = push.events();
+    first.block_on(async {
+        push.connect(Transport::Tcp.somewhere()).unwrap();
+        push.send("x").await.unwrap();
+    });
+    let single = Builder::new_current_thread();
+    let single = { single }.enable_all().build().unwrap();
+    {
+        let _inside = single.enter();
+        drop(push);
+    }
+    drop(single);
+    second.block_on(async { soon(async { while events.next().await.is_some() {} }).await });
+}
+
+#[test]
+fn a_socket_outlives_the_runtime_that_it_was_first_used_in() {
+    let (first, second) = runtimes();
+    let pull = PullSocket::new();
+    first.block_on(pull.bind("tcp://127.0.0.1:*")).unwrap();
+    drop(first);
+    second.block_on(async {
+        let endpoint = pull.bind("tcp://127.0.0.1:*").await.unwrap();
+        let push = PushSocket::new();
+        push.connect(endpoint).unwrap();
+        soon(push.send("x")).await.unwrap();
+        assert_eq!(soon(pull.recv()).await.unwrap().text(), "x");
+    });
+}
+
+/// Nobody else would free its name: whoever comes back under it would be turned away for ever.
+#[test]
+fn a_peer_whose_runtime_has_ended_has_left() {
+    let (first, second) = runtimes();
+    let router = RouterSocket::new();
+    let ada = || {
+        let identity = Identity::new("ada").unwrap();
+        DealerSocket::builder().identity(identity).build()
+    };
+    let stays = first.block_on(async {
+        let endpoint = router.bind("tcp://127.0.0.1:*").await.unwrap();
+        let dealer = ada();
+        dealer.connect(endpoint).unwrap();
+        soon(dealer.send("before")).await.unwrap();
+        assert_eq!(soon(router.recv()).await.unwrap().1.text(), "before");
+        dealer
+    });
+    drop(first);
+    assert!(router.peers().is_empty());
+    drop(stays);
+    second.block_on(async {
+        let endpoint = router.bind("tcp://127.0.0.1:*").await.unwrap();
+        let dealer = ada();
+        dealer.connect(endpoint).unwrap();
+        soon(dealer.send("after")).await.unwrap();
+        let (name, message) = soon(router.recv()).await.unwrap();
+        assert_eq!(message.text(), "after");
+        router.try_send_to(&name, "welcome back").unwrap();
+        assert_eq!(soon(dealer.recv()).await.unwrap().text(), "welcome back");
+    });
+}
+
+/// Whoever took it away has no task any more that would see to it.
+#[test]
+fn what_was_taken_away_is_counted_when_its_runtime_ends() {
+    for closes in [false, true] {
+        let (ends, stays) = runtimes();
+        let push = PushSocket::builder().linger(None).build();
+        let nowhere = Transport::Tcp.somewhere();
+        ends.block_on(async {
+            push.connect(&nowhere).unwrap();
+            push.send("x").await.unwrap();
+            push.disconnect(&nowhere).unwrap();
+            if closes {
+                // It begins, and would wait for ever.
+                assert!(push.close().now_or_never().is_none());
+            }
+        });
+        drop(ends);
+        assert_eq!(push.stats().drops.departed, 1, "{closes}");
+        let report = stays.block_on(async { soon(push.close()).await });
+        assert!(closes || report.unsent == 0, "it left before the end");
+    }
+}
+
+/// Nowhere is a runtime any more, neither of the socket nor around the caller.
+#[test]
+fn close_needs_no_runtime_when_there_is_none() {
+    for transport in [Transport::Tcp, Transport::Ipc, Transport::Inproc] {
+        for (binds, waits) in [(true, true), (true, false), (false, true), (false, false)] {
+            let (ends, _) = runtimes();
+            let push = PushSocket::builder().linger(None).build();
+            let mut events = push.events();
+            ends.block_on(async {
+                let queued = if binds {
+                    push.bind(transport.anywhere()).await.unwrap();
+                    0
+                } else {
+                    push.connect(transport.somewhere()).unwrap();
+                    push.send("x").await.unwrap();
+                    1
+                };
+                assert_eq!(push.stats().sent.messages, queued);
+            });
+            drop(ends);
+            if waits {
+                let lost = push.stats().drops.departed;
+                let report = push.close().now_or_never().unwrap();
+                assert_eq!(report.unsent + lost, u64::from(!binds));
+            } else {
+                drop(push);
+            }
+            while events.next().now_or_never().unwrap().is_some() {}
+        }
+    }
+}
