@@ -89,7 +89,13 @@ impl Wake {
 #[derive(Default)]
 pub(crate) struct Due {
     first: Option<Wake>,
-    rest: Vec<Wake>,
+    /// One of these is made and dropped for every message, and few have more to do than that.
+    more: Option<Box<More>>,
+}
+
+#[derive(Default)]
+struct More {
+    wakes: Vec<Wake>,
     lost: Vec<Lost>,
 }
 
@@ -121,7 +127,7 @@ impl From<Vec<Bytes>> for Lost {
 impl Due {
     pub(crate) fn add(&mut self, wake: Option<Wake>) {
         if let Some(previous) = wake.and_then(|wake| self.first.replace(wake)) {
-            self.rest.push(previous);
+            self.more().wakes.push(previous);
         }
     }
 
@@ -134,8 +140,13 @@ impl Due {
             Lost::Bodies(bodies) => !bodies.is_empty(),
         };
         if has_bodies {
-            self.lost.push(lost);
+            self.more().lost.push(lost);
         }
+    }
+
+    #[cold]
+    fn more(&mut self) -> &mut More {
+        self.more.get_or_insert_default()
     }
 }
 
@@ -143,7 +154,8 @@ impl Drop for Due {
     #[inline]
     fn drop(&mut self) {
         if let Some(first) = self.first.take() {
-            for wake in self.rest.drain(..) {
+            let more = self.more.as_mut();
+            for wake in more.into_iter().flat_map(|more| more.wakes.drain(..)) {
                 wake.perform();
             }
             first.perform();
