@@ -219,6 +219,13 @@ pub enum DisconnectReason {
         /// How many a listener keeps.
         limit: usize,
     },
+    /// This side has accepted as many peers as it may have at one time. The newcomer may try again when one of
+    /// them has left. Where it was turned away as it came, no [`Accepted`](Event::Accepted) precedes this.
+    #[non_exhaustive]
+    TooManyPeers {
+        /// The socket's [`max_peers`](crate::SocketBuilder::max_peers).
+        limit: usize,
+    },
     /// This side is a PAIR, which has one peer at a time, and has it. The newcomer may try again
     /// when that has left.
     Occupied,
@@ -258,6 +265,9 @@ impl fmt::Display for DisconnectReason {
                     f,
                     "more than {limit} handshakes are unfinished, this was the oldest"
                 )
+            }
+            Self::TooManyPeers { limit } => {
+                write!(f, "this socket accepts nobody beyond {limit} peers")
             }
             Self::Occupied => f.write_str("this PAIR has its one peer already"),
             Self::Closed => f.write_str("this side closed the connection"),

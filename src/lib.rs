@@ -208,6 +208,7 @@ pub mod kind {
     pub use crate::socket::builder::{
         Asks, Build, Conflates, ForwardsSubscriptions, Identified, Matches, Probes, Publishes,
         QueuesAhead, Receives, Routes, SeesSubscribers, Sends, SpeaksUpstream, Subscribes,
+        TakesMany,
     };
 }
 

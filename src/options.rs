@@ -39,6 +39,8 @@ pub(crate) struct Options {
     /// None, here and in the next one: no limit.
     pub(crate) max_message_size: Option<usize>,
     pub(crate) max_frames: Option<usize>,
+    /// Beyond it nobody is accepted; none: no limit.
+    pub(crate) max_peers: Option<usize>,
     pub(crate) identity: Bytes,
     /// Told to every peer.
     pub(crate) metadata: Metadata,
@@ -78,6 +80,8 @@ pub(crate) const HWM_BYTES: usize = 64 * 1024 * 1024;
 pub(crate) const MAX_MESSAGE_SIZE: usize = 256 * 1024 * 1024;
 /// Empty frames cost a receiver memory that no size limit sees.
 pub(crate) const MAX_FRAMES: usize = 8_192;
+/// At some 4 KiB for each that is at rest, strangers can have 40 MiB.
+pub(crate) const MAX_PEERS: usize = 10_000;
 
 impl Default for Options {
     fn default() -> Self {
@@ -102,6 +106,7 @@ impl Default for Options {
             handshake_timeout: Duration::from_secs(10),
             max_message_size: Some(MAX_MESSAGE_SIZE),
             max_frames: Some(MAX_FRAMES),
+            max_peers: Some(MAX_PEERS),
             identity: Bytes::new(),
             metadata: Metadata::default(),
             probe: false,

@@ -1,8 +1,8 @@
 //! Takes the connections of one bound endpoint and starts a session for each.
 //!
 //! A stranger can open connections faster than anybody can shake hands. Unfinished handshakes are
-//! therefore counted, and the oldest has to go when there are too many; a listener that runs out of
-//! file descriptors waits and tries again.
+//! therefore counted, and the oldest has to go when there are too many; who finds the socket full of peers
+//! is turned away at once; a listener that runs out of file descriptors waits and tries again.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -53,6 +53,11 @@ pub(crate) async fn run(
         match accepted {
             Ok((stream, address)) => {
                 wait = ACCEPT_WAIT;
+                if let Some(limit) = hub.full() {
+                    // A close, without an ERROR: that would forbid the peer to come again.
+                    turn_away(&*hub, &listener, stream, address, limit);
+                    continue;
+                }
                 stream.tune(&hub.options().transport);
                 start(&hub, &listener, stream, address, &stop, &unfinished, &spawn);
             }
@@ -78,6 +83,24 @@ pub(crate) async fn run(
     drop(listener);
     // Told only now: whoever waits for it may want to bind there.
     hub.tell(Event::Closed { endpoint });
+}
+
+/// One that finds the socket full. There is one event for it and no more, since a flood of them may come.
+fn turn_away(
+    hub: &dyn Hub,
+    listener: &Listener,
+    stream: Stream,
+    address: PeerAddress,
+    limit: usize,
+) {
+    let local_address = stream.local_address();
+    drop(stream);
+    hub.tell(Event::HandshakeFailed {
+        endpoint: listener.endpoint().clone(),
+        address,
+        local_address,
+        reason: DisconnectReason::TooManyPeers { limit },
+    });
 }
 
 fn start(

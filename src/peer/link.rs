@@ -157,6 +157,7 @@ pub(crate) fn join(bound: &Bound, caller: &Arc<Caller>) {
             inbound: server.listens().then(|| Arc::clone(&up)),
         },
         standing: false,
+        uninvited: false,
         link: Some(LinkEnd {
             link: Arc::clone(&link),
             is_client: false,
@@ -178,6 +179,7 @@ pub(crate) fn join(bound: &Bound, caller: &Arc<Caller>) {
             inbound: client.listens().then_some(down),
         },
         standing: caller.standing.is_some(),
+        uninvited: false,
         link: Some(LinkEnd {
             link: Arc::clone(&link),
             is_client: true,

@@ -63,10 +63,16 @@ pub(crate) trait Hub: fmt::Debug + Send + Sync {
     /// Asked before the handshake, so that whom it turns away has written nothing.
     fn has_seat(&self, standing: Option<PeerId>) -> bool;
 
+    /// The limit on peers that a listener would break with one more. Asked before any work is done for a
+    /// connection that it has accepted.
+    fn full(&self) -> Option<usize> {
+        None
+    }
+
     /// The verdict on a peer that has said who it is: it takes part from now on; until then no pattern
     /// knows of it, and over the network it does not know that this side is ready. An error when the
-    /// socket is closing, the endpoint has been taken away, there is no place, or the peer's name is
-    /// taken.
+    /// socket is closing, the endpoint has been taken away, there is no place, there are too many, or the
+    /// peer's name is taken.
     fn admit(&self, newcomer: Newcomer) -> Result<Admitted, DisconnectReason>;
 
     /// Ends the connection to a peer whose name another one has taken. Not to be called while two
@@ -116,6 +122,8 @@ pub(crate) struct Newcomer {
     pub(crate) pipes: Pipes,
     /// Whether the outbound pipe was there before the peer and stays after it.
     pub(crate) standing: bool,
+    /// Whether it came by itself: only such a peer may be one too many.
+    pub(crate) uninvited: bool,
     /// For a peer in this process: what ends the connection.
     #[cfg(feature = "inproc")]
     pub(crate) link: Option<link::LinkEnd>,

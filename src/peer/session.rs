@@ -266,6 +266,7 @@ fn newcomer(hub: &dyn Hub, place: &Place, peer: PeerInfo, authorised: Authorised
         ),
         pipes: Pipes { outbound, inbound },
         standing: place.standing.is_some(),
+        uninvited: place.origin == Origin::Accepted,
         #[cfg(feature = "inproc")]
         link: None,
     }

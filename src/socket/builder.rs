@@ -73,6 +73,9 @@ pub trait Sends: Build {}
 /// A type that receives messages into a queue.
 pub trait Receives: Build {}
 
+/// A type that may have any number of peers.
+pub trait TakesMany: Build {}
+
 /// A type whose messages may be queued for a peer that is not connected yet.
 pub trait QueuesAhead: Build {}
 
@@ -210,6 +213,24 @@ impl<S: Receives> SocketBuilder<S> {
     /// more. Beyond it, what the first of them left is dropped and counted.
     pub fn recv_hwm_bytes(mut self, bytes: impl Into<Option<usize>>) -> Self {
         self.options.recv.bytes = Capacity::bound(bytes.into());
+        self
+    }
+}
+
+impl<S: TakesMany> SocketBuilder<S> {
+    /// The most peers at one time; `None` is for no limit. A connection that a listener accepts beyond it is
+    /// closed at once, and one whose peer has introduced itself too late, without an ERROR in either
+    /// case: it may come again, and finds a place when a peer has left. Both are told as
+    /// [`DisconnectReason::TooManyPeers`](crate::DisconnectReason::TooManyPeers) and counted as
+    /// [`handshakes_failed`](crate::SocketStats::handshakes_failed). (Handshakes that are under way are no
+    /// peers; they have a bound of their own, 1,024 for a listener.)
+    ///
+    /// The peers to which this socket connects, and those in the same process, are never refused, since the
+    /// program chose them. But they count: with zero, or where they have filled it, nobody is accepted.
+    /// A peer that comes again before its old connection has ended counts twice for so long. Default
+    /// 10,000. libzmq has no such limit.
+    pub fn max_peers(mut self, limit: impl Into<Option<usize>>) -> Self {
+        self.options.max_peers = limit.into();
         self
     }
 }

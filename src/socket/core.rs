@@ -283,6 +283,11 @@ impl Hub for Core {
         self.pattern.has_seat(standing)
     }
 
+    fn full(&self) -> Option<usize> {
+        let most = self.options().max_peers?;
+        (self.state.lock().peers.len() >= most).then_some(most)
+    }
+
     fn admit(&self, newcomer: Newcomer) -> Result<Admitted, DisconnectReason> {
         let (id, standing, pipes) = (newcomer.id, newcomer.standing, newcomer.pipes.clone());
         let who = newcomer.peer.clone();
@@ -304,18 +309,26 @@ impl Hub for Core {
         let linked = newcomer.link.is_some();
         #[cfg(not(feature = "inproc"))]
         let linked = false;
+        let most = self.options().max_peers;
         {
             let mut state = self.state.lock();
             // A dialer may still bring what is queued to its peer. Anybody else would have nobody to
             // end it: whoever takes the endpoint away has looked for its peers already.
             let endpoint = newcomer.peer.endpoint();
             let is_known = state.endpoints.iter().any(|known| known.is_at(endpoint));
-            if (state.closing || !is_known) && (linked || !standing) {
+            let refusal = if (state.closing || !is_known) && (linked || !standing) {
+                Some(DisconnectReason::Closed)
+            } else {
+                // It found room when it came. Others may have been quicker since.
+                let most = most.filter(|most| newcomer.uninvited && state.peers.len() >= *most);
+                most.map(|limit| DisconnectReason::TooManyPeers { limit })
+            };
+            if let Some(reason) = refusal {
                 drop(state);
                 if !standing {
                     self.give_up_seat(id);
                 }
-                return Err(DisconnectReason::Closed);
+                return Err(reason);
             }
             state.peers.insert(id, Peer { newcomer, before });
             // In one step: who sees the peer finds it counted.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::builder::{
-    Build, Conflates, Identified, Parts, Probes, QueuesAhead, Receives, Sends, sealed,
+    Build, Conflates, Identified, Parts, Probes, QueuesAhead, Receives, Sends, TakesMany, sealed,
 };
 use super::core::Core;
 use super::handle::{Handle, common_methods};
@@ -71,6 +71,7 @@ sending_methods!(
 receiving_methods!(DealerSocket, "");
 
 impl sealed::Sealed for DealerSocket {}
+impl TakesMany for DealerSocket {}
 impl Sends for DealerSocket {}
 impl Receives for DealerSocket {}
 impl QueuesAhead for DealerSocket {}

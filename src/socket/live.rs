@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::builder::{
     Asks, Build, ForwardsSubscriptions, Identified, Matches, Probes, Publishes, QueuesAhead,
-    Receives, Routes, SeesSubscribers, Sends, SpeaksUpstream,
+    Receives, Routes, SeesSubscribers, Sends, SpeaksUpstream, TakesMany,
 };
 use super::core::Core;
 use crate::identity::Identity;
@@ -30,6 +30,7 @@ use crate::peer::{Hub, Newcomer, Standing};
 ///   listens counts from the next bind on: `backlog`, `ipc_mode`, `recv_buffer`, `send_buffer`,
 ///   `interface`, `ipv6`.
 /// - `handover` and `drop_unroutable`: at once.
+/// - `max_peers`: for whoever comes from then on; nobody is sent away.
 /// - `relaxed`: for the next `send`. `correlate`: when no request is open, so that each is ended by the
 ///   rule by which it was begun; further requests wait for that.
 /// - The options of publishing and subscribing: for what is sent, asked for and said from then on, and
@@ -188,6 +189,12 @@ impl<S: Receives> SocketOptions<'_, S> {
     marks! {
         recv_hwm, set_recv_hwm => recv.messages;
         recv_hwm_bytes, set_recv_hwm_bytes => recv.bytes;
+    }
+}
+
+impl<S: TakesMany> SocketOptions<'_, S> {
+    options! {
+        max_peers, set_max_peers: impl Into<Option<usize>> as Option<usize> => max_peers;
     }
 }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::builder::{
-    Build, Conflates, Matches, Parts, Publishes, Receives, Sends, Subscribes, sealed,
+    Build, Conflates, Matches, Parts, Publishes, Receives, Sends, Subscribes, TakesMany, sealed,
 };
 use super::core::Core;
 use super::handle::{Handle, common_methods};
@@ -86,6 +86,7 @@ impl PubSocket {
 publishing_methods!(PubSocket);
 
 impl sealed::Sealed for PubSocket {}
+impl TakesMany for PubSocket {}
 impl Sends for PubSocket {}
 impl Publishes for PubSocket {}
 impl Matches for PubSocket {}
@@ -178,6 +179,7 @@ receiving_methods!(
 );
 
 impl sealed::Sealed for SubSocket {}
+impl TakesMany for SubSocket {}
 impl Receives for SubSocket {}
 impl Conflates for SubSocket {}
 impl Subscribes for SubSocket {}

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::builder::{Build, Conflates, Parts, QueuesAhead, Receives, Sends, sealed};
+use super::builder::{Build, Conflates, Parts, QueuesAhead, Receives, Sends, TakesMany, sealed};
 use super::core::Core;
 use super::handle::{Handle, common_methods};
 use super::recv::{Inbox, receiving_methods};
@@ -50,6 +50,7 @@ sending_methods!(
 );
 
 impl sealed::Sealed for PushSocket {}
+impl TakesMany for PushSocket {}
 impl Sends for PushSocket {}
 impl QueuesAhead for PushSocket {}
 impl Conflates for PushSocket {}
@@ -116,6 +117,7 @@ common_methods!(PullSocket);
 receiving_methods!(PullSocket, "");
 
 impl sealed::Sealed for PullSocket {}
+impl TakesMany for PullSocket {}
 impl Receives for PullSocket {}
 impl Conflates for PullSocket {}
 

@@ -8,7 +8,7 @@ use std::task::{Context, Poll, ready};
 
 use futures::Stream;
 
-use super::builder::{Build, Parts, Receives, Sends, sealed};
+use super::builder::{Build, Parts, Receives, Sends, TakesMany, sealed};
 use super::core::Core;
 use super::handle::{Handle, common_methods};
 use super::pace::Pace;
@@ -312,6 +312,7 @@ impl fmt::Debug for Reply {
 }
 
 impl sealed::Sealed for RepSocket {}
+impl TakesMany for RepSocket {}
 impl Sends for RepSocket {}
 impl Receives for RepSocket {}
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use futures::FutureExt as _;
 
 use super::builder::{
-    Asks, Build, Identified, Parts, Probes, QueuesAhead, Receives, Sends, sealed,
+    Asks, Build, Identified, Parts, Probes, QueuesAhead, Receives, Sends, TakesMany, sealed,
 };
 use super::core::Core;
 use super::handle::{Handle, common_methods};
@@ -292,6 +292,7 @@ impl Drop for Open<'_> {
 }
 
 impl sealed::Sealed for ReqSocket {}
+impl TakesMany for ReqSocket {}
 impl Sends for ReqSocket {}
 impl Receives for ReqSocket {}
 impl QueuesAhead for ReqSocket {}

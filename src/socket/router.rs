@@ -6,7 +6,9 @@ use std::task::{Context, Poll, ready};
 
 use futures::{Sink, Stream};
 
-use super::builder::{Build, Identified, Parts, Probes, Receives, Routes, Sends, sealed};
+use super::builder::{
+    Build, Identified, Parts, Probes, Receives, Routes, Sends, TakesMany, sealed,
+};
 use super::core::Core;
 use super::handle::{Handle, common_methods};
 use super::pace::Pace;
@@ -416,6 +418,7 @@ impl Drop for RouterStream {
 }
 
 impl sealed::Sealed for RouterSocket {}
+impl TakesMany for RouterSocket {}
 impl Sends for RouterSocket {}
 impl Receives for RouterSocket {}
 impl Identified for RouterSocket {}

@@ -10,7 +10,8 @@ use bytes::Bytes;
 use futures::Stream;
 
 use super::builder::{
-    Build, Matches, Parts, Publishes, Receives, SeesSubscribers, Sends, SpeaksUpstream, sealed,
+    Build, Matches, Parts, Publishes, Receives, SeesSubscribers, Sends, SpeaksUpstream, TakesMany,
+    sealed,
 };
 use super::core::Core;
 use super::handle::{Handle, common_methods};
@@ -446,6 +447,7 @@ impl Drop for SubscriberStream {
 }
 
 impl sealed::Sealed for XPubSocket {}
+impl TakesMany for XPubSocket {}
 impl Sends for XPubSocket {}
 impl Receives for XPubSocket {}
 impl Publishes for XPubSocket {}

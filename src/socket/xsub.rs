@@ -8,7 +8,7 @@ use futures::Sink;
 
 use super::builder::{
     Build, ForwardsSubscriptions, Matches, Parts, Receives, Sends, SpeaksUpstream, Subscribes,
-    sealed,
+    TakesMany, sealed,
 };
 use super::core::Core;
 use super::handle::{Handle, common_methods};
@@ -146,6 +146,7 @@ receiving_methods!(
 );
 
 impl sealed::Sealed for XSubSocket {}
+impl TakesMany for XSubSocket {}
 impl Sends for XSubSocket {}
 impl Receives for XSubSocket {}
 impl Subscribes for XSubSocket {}

@@ -210,7 +210,7 @@ type Builder = wirelark::SocketBuilder<Result<AnySocket, wirelark::NoSuchOption>
 #[test]
 fn an_option_that_a_type_does_not_have_is_named() {
     type Set = fn(Builder) -> Builder;
-    let options: [(&str, Set, &str); 21] = [
+    let options: [(&str, Set, &str); 22] = [
         (
             "send_hwm",
             |b| b.send_hwm(1),
@@ -230,6 +230,11 @@ fn an_option_that_a_type_does_not_have_is_named() {
             "recv_hwm_bytes",
             |b| b.recv_hwm_bytes(1),
             "PAIR SUB REQ REP DEALER ROUTER PULL XPUB XSUB",
+        ),
+        (
+            "max_peers",
+            |b| b.max_peers(1),
+            "PUB SUB REQ REP DEALER ROUTER PULL PUSH XPUB XSUB",
         ),
         ("immediate", |b| b.immediate(true), "PAIR REQ DEALER PUSH"),
         ("conflate", |b| b.conflate(true), "PUB SUB DEALER PULL PUSH"),

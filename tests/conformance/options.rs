@@ -191,6 +191,7 @@ async fn options_are_read_back() {
         heartbeat set_heartbeat wirelark::Heartbeat::every(second).ok();
         max_message_size set_max_message_size Some(7);
         max_frames set_max_frames Some(8);
+        max_peers set_max_peers Some(18);
         keep_alive set_keep_alive None;
         tcp_user_timeout set_tcp_user_timeout Some(second * 9);
         send_buffer set_send_buffer Some(10);
@@ -221,6 +222,7 @@ async fn the_builder_and_the_socket_agree() {
         .send_buffer(4)
         .recv_buffer(5)
         .backlog(6)
+        .max_peers(10)
         .tos(7)
         .priority(8)
         .busy_poll(second * 9)
@@ -248,6 +250,10 @@ async fn the_builder_and_the_socket_agree() {
         (Some(7), Some(8), Some(second * 9))
     );
     assert_eq!((options.ipv6(), options.keep_alive()), (false, None));
+    assert_eq!(options.max_peers(), Some(10));
+    let unlimited = PushSocket::builder().max_peers(None).build();
+    assert_eq!(unlimited.options().max_peers(), None);
+    assert_eq!(PushSocket::new().options().max_peers(), Some(10_000));
 }
 
 /// What libzmq lets a program change under way at a ROUTER, at once.

@@ -6,7 +6,8 @@ use crate::error::NoSuchOption;
 use crate::options::Options;
 use crate::socket::builder::{
     Asks, Build, Conflates, ForwardsSubscriptions, Identified, Matches, Parts, Probes, Publishes,
-    QueuesAhead, Receives, Routes, SeesSubscribers, Sends, SpeaksUpstream, Subscribes, sealed,
+    QueuesAhead, Receives, Routes, SeesSubscribers, Sends, SpeaksUpstream, Subscribes, TakesMany,
+    sealed,
 };
 use crate::socket_type::SocketType;
 
@@ -15,6 +16,7 @@ type Outcome = Result<AnySocket, NoSuchOption>;
 impl sealed::Sealed for Outcome {}
 impl Sends for Outcome {}
 impl Receives for Outcome {}
+impl TakesMany for Outcome {}
 impl QueuesAhead for Outcome {}
 impl Conflates for Outcome {}
 impl Identified for Outcome {}
@@ -103,6 +105,11 @@ fn misplaced(parts: &Parts, socket_type: SocketType) -> Option<&'static str> {
             "recv_hwm_bytes",
             options.recv.bytes != default.recv.bytes,
             receives,
+        ),
+        (
+            "max_peers",
+            options.max_peers != default.max_peers,
+            !is(&[Pair]),
         ),
         (
             "immediate",
