@@ -76,6 +76,15 @@ pub enum ProtocolError {
         /// The limit in bytes.
         limit: usize,
     },
+    /// What all peers of the socket have sent of messages that are not whole yet exceeds the limit, and this
+    /// peer was the one to exceed it.
+    #[error("messages that have arrived in part exceed the limit of {limit} bytes for all peers")]
+    #[non_exhaustive]
+    TooMuchUnfinished {
+        /// The socket's [`max_partial_bytes`](crate::SocketBuilder::max_partial_bytes), in bytes; its
+        /// [`max_message_size`](crate::SocketBuilder::max_message_size) if that is more.
+        limit: usize,
+    },
     /// A message has more frames than the limit.
     #[error("a message has more than {limit} frames")]
     TooManyFrames {

@@ -39,6 +39,8 @@ pub(crate) struct Options {
     /// None, here and in the next one: no limit.
     pub(crate) max_message_size: Option<usize>,
     pub(crate) max_frames: Option<usize>,
+    /// None: no limit.
+    pub(crate) max_partial_bytes: Option<usize>,
     /// Beyond it nobody is accepted; none: no limit.
     pub(crate) max_peers: Option<usize>,
     pub(crate) identity: Bytes,
@@ -57,6 +59,15 @@ pub(crate) struct Options {
 }
 
 impl Options {
+    /// What unfinished messages may take together: never less than the largest one that is allowed, which could
+    /// not arrive otherwise.
+    pub(crate) fn partial_limit(&self) -> usize {
+        match (self.max_partial_bytes, self.max_message_size) {
+            (Some(all), Some(one)) => all.max(one),
+            _ => usize::MAX,
+        }
+    }
+
     /// With [`conflate`](Self::conflate) made true for those queues of this type that hold messages:
     /// none of several subscriptions can stand for all of them.
     pub(crate) const fn suit(&mut self, socket_type: SocketType) {
@@ -80,6 +91,8 @@ pub(crate) const HWM_BYTES: usize = 64 * 1024 * 1024;
 pub(crate) const MAX_MESSAGE_SIZE: usize = 256 * 1024 * 1024;
 /// Empty frames cost a receiver memory that no size limit sees.
 pub(crate) const MAX_FRAMES: usize = 8_192;
+/// For all unfinished messages of a socket.
+pub(crate) const MAX_PARTIAL_BYTES: usize = 256 * 1024 * 1024;
 /// At some 4 KiB for each that is at rest, strangers can have 40 MiB.
 pub(crate) const MAX_PEERS: usize = 10_000;
 
@@ -106,6 +119,7 @@ impl Default for Options {
             handshake_timeout: Duration::from_secs(10),
             max_message_size: Some(MAX_MESSAGE_SIZE),
             max_frames: Some(MAX_FRAMES),
+            max_partial_bytes: Some(MAX_PARTIAL_BYTES),
             max_peers: Some(MAX_PEERS),
             identity: Bytes::new(),
             metadata: Metadata::default(),

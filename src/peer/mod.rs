@@ -33,6 +33,7 @@ use crate::pipe::Pipe;
 use crate::pipe::sync::Arc;
 use crate::socket_type::SocketType;
 use crate::wire::connection::Admission;
+use crate::wire::partials::Partials;
 
 /// The socket, as its connections see it.
 pub(crate) trait Hub: fmt::Debug + Send + Sync {
@@ -52,6 +53,9 @@ pub(crate) trait Hub: fmt::Debug + Send + Sync {
 
     /// Shared by all connections of the socket.
     fn pulse(&self) -> Arc<Pulse>;
+
+    /// What its connections hold of unfinished messages.
+    fn partials(&self) -> Arc<Partials>;
 
     /// How many threads there are for connections alone; with none, they run where their socket is used.
     fn io_threads(&self) -> usize;

@@ -109,6 +109,7 @@ pub(crate) async fn open(
     }
     let (mut read, write) = stream.split();
     let mut connection = Connection::new(handshake::local(&**hub, place.origin));
+    connection.count(hub.partials().share(hub.options().partial_limit()));
     let line = (&mut read, &write, &mut connection);
     let (peer, authorised) = match handshake::shake(hub, &place, line, stop, expelled).await {
         Ok(introduced) => introduced,

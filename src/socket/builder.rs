@@ -175,6 +175,20 @@ impl<S: Build> SocketBuilder<S> {
         self.options.max_frames = frames.into();
         self
     }
+
+    /// The most bytes of messages that have arrived in part, from all peers together; `None` is for no limit. The
+    /// peer whose message would exceed it is disconnected, with
+    /// [`ProtocolError::TooMuchUnfinished`](crate::ProtocolError::TooMuchUnfinished); what the others have
+    /// sent is kept. Payload counts, and the room that is kept ready for more of it, which is at most as
+    /// much again; the first 128 KiB of each peer do not count, so shorter messages never meet this.
+    ///
+    /// The limit is never less than [`max_message_size`](Self::max_message_size), so that one such message can
+    /// always arrive alone; where that is lifted, this is lifted, too. Whoever receives large messages from many peers at
+    /// the same time raises it. Default 256 MiB. libzmq has no such limit.
+    pub fn max_partial_bytes(mut self, bytes: impl Into<Option<usize>>) -> Self {
+        self.options.max_partial_bytes = bytes.into();
+        self
+    }
 }
 
 impl<S: Sends> SocketBuilder<S> {

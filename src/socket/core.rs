@@ -28,6 +28,7 @@ use crate::pipe::{CloseReason, Passed, Pipe};
 use crate::socket_type::SocketType;
 use crate::trace::Span;
 use crate::wire::connection::Admission;
+use crate::wire::partials::Partials;
 
 /// See the [module](self).
 #[derive(Debug)]
@@ -49,6 +50,7 @@ pub(crate) struct Core {
     pub(super) report: watch::Sender<Option<CloseReport>>,
     next_peer: AtomicU64,
     pulse: Arc<Pulse>,
+    partials: Arc<Partials>,
     /// Messages that the end of the socket caught unsent.
     pub(super) unsent: AtomicU64,
 }
@@ -95,6 +97,7 @@ impl Core {
             report: watch::Sender::new(None),
             next_peer: AtomicU64::new(0),
             pulse: Arc::default(),
+            partials: Arc::default(),
             unsent: AtomicU64::new(0),
         });
         let doorman: Weak<Self> = Arc::downgrade(&core);
@@ -269,6 +272,10 @@ impl Hub for Core {
 
     fn pulse(&self) -> Arc<Pulse> {
         Arc::clone(&self.pulse)
+    }
+
+    fn partials(&self) -> Arc<Partials> {
+        Arc::clone(&self.partials)
     }
 
     fn io_threads(&self) -> usize {

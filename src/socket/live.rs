@@ -157,6 +157,8 @@ impl<'a, S: Build> SocketOptions<'a, S> {
         max_message_size, set_max_message_size: impl Into<Option<usize>> as Option<usize>
             => max_message_size;
         max_frames, set_max_frames: impl Into<Option<usize>> as Option<usize> => max_frames;
+        max_partial_bytes, set_max_partial_bytes: impl Into<Option<usize>> as Option<usize>
+            => max_partial_bytes;
         metadata, set_metadata: Metadata as Metadata => metadata;
         keep_alive, set_keep_alive: impl Into<Option<KeepAlive>> as Option<KeepAlive>
             => transport.keep_alive;

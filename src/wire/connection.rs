@@ -23,6 +23,7 @@ use super::command::{self, Command, printable};
 use super::decoder::{Decoded, Decoder};
 use super::greeting;
 use super::heartbeat::Heartbeat;
+use super::partials::Share;
 use super::read_buffer::ReadTarget;
 use super::rules::Rules;
 #[cfg(feature = "curve")]
@@ -83,6 +84,11 @@ impl Connection {
             seal: None,
             local: Some(Box::new(local)),
         }
+    }
+
+    /// Has unfinished messages counted, and ends when they are too much.
+    pub(crate) fn count(&mut self, share: Share) {
+        self.decoder.share = share;
     }
 
     /// Where the session reads next. Always takes at least one byte, never more than may be read.
@@ -210,7 +216,8 @@ impl Connection {
                 answer.give(&mut self.outgoing);
                 if let Some(sealing) = sealing {
                     let input = self.decoder.take_input();
-                    self.seal = Some(Box::new(Seal::new(*sealing, input)));
+                    let share = self.decoder.share.another();
+                    self.seal = Some(Box::new(Seal::new(*sealing, input, share)));
                 }
                 self.begin_traffic(version, now);
             }

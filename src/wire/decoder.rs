@@ -17,6 +17,7 @@ use super::batch::Batch;
 use super::frame::header_len;
 use super::frame::{self, Header, MORE};
 use super::large::LargeFrame;
+use super::partials::Share;
 use super::read_buffer::{READ_MAX, ReadBuffer, ReadTarget};
 use super::rules::{Kind, Rules};
 use crate::fault::ProtocolError;
@@ -67,6 +68,8 @@ pub(super) struct Decoder {
     /// The body of the last frame in `input`, which is only a header there.
     #[cfg(feature = "curve")]
     apart: Option<(Vec<u8>, usize)>,
+    /// What the message in progress counts for.
+    pub(super) share: Share,
     /// The last [`next`](Self::next) stopped before a message because there was no room.
     starved: bool,
 }
@@ -119,6 +122,7 @@ impl Decoder {
             large: None,
             #[cfg(feature = "curve")]
             apart: None,
+            share: Share::unlimited(),
             starved: false,
         }
     }
@@ -246,8 +250,11 @@ impl Decoder {
             if self.large.is_some() {
                 match self.take_large(room) {
                     Some(Some(batch)) => return Ok(Some(Decoded::Messages(batch))),
-                    Some(None) => {}
-                    None => return Ok(None),
+                    Some(None) => self.charge()?,
+                    None => {
+                        self.charge()?;
+                        return Ok(None);
+                    }
                 }
             }
             let stop = self.scan(room);
@@ -258,7 +265,7 @@ impl Decoder {
             match stop? {
                 Stop::Bytes { frame } => {
                     if self.run.at.saturating_add(frame) > READ_MAX {
-                        self.set_aside();
+                        self.set_aside()?;
                     }
                     return Ok(None);
                 }
@@ -267,7 +274,7 @@ impl Decoder {
                     return Ok(None);
                 }
                 Stop::Command(header) => {
-                    self.set_aside();
+                    self.set_aside()?;
                     let total = frame_length(header).unwrap_or_default();
                     let body = self.input.bytes().get(header.head..total);
                     let body = body.unwrap_or_default().into();
@@ -275,18 +282,18 @@ impl Decoder {
                     return Ok(Some(Decoded::Command(body)));
                 }
                 Stop::Subscription { frame } => {
-                    self.set_aside();
+                    self.set_aside()?;
                     let command = self.input.bytes().get(..frame).unwrap_or_default();
                     let batch = Batch::copied(command, 1);
                     self.input.consume(frame);
                     return Ok(Some(Decoded::Messages(batch)));
                 }
                 Stop::Large(header) => {
-                    self.set_aside();
+                    self.set_aside()?;
                     self.begin_large(header);
                 }
                 Stop::PartialDone => {
-                    self.set_aside();
+                    self.set_aside()?;
                     if let Some(batch) = self.finish_partial() {
                         return Ok(Some(Decoded::Messages(batch)));
                     }
@@ -389,7 +396,7 @@ impl Decoder {
     }
 
     /// Moves the whole frames at the front of the read buffer to the partial message.
-    fn set_aside(&mut self) {
+    fn set_aside(&mut self) -> Result<(), ProtocolError> {
         let at = std::mem::take(&mut self.run.at);
         if at > 0 {
             let partial = self.partial.get_or_insert_default();
@@ -398,6 +405,17 @@ impl Decoder {
                 .put_encoded(self.input.bytes().get(..at).unwrap_or_default());
             partial.bytes = partial.bytes.saturating_add(at);
             self.input.consume(at);
+            self.charge()?;
+        }
+        Ok(())
+    }
+
+    /// Counts the message in progress, and makes room for more of its large frame.
+    fn charge(&mut self) -> Result<(), ProtocolError> {
+        let payload = usize::try_from(self.run.payload).unwrap_or(usize::MAX);
+        match &mut self.large {
+            Some(large) => large.prepare(payload, &mut self.share),
+            None => self.share.hold(payload),
         }
     }
 
@@ -455,6 +473,7 @@ impl Decoder {
     }
 
     fn finish_partial(&mut self) -> Option<Batch> {
+        self.share.release();
         let Partial { mut batch, bytes } = self.partial.take()?;
         batch.finish_message(bytes);
         if batch.stored().len() >= COPIED_RUN_MAX {

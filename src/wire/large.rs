@@ -7,7 +7,9 @@
 use bytes::{BufMut, Bytes};
 
 use super::frame::Header;
+use super::partials::Share;
 use super::read_buffer::{Pending, READ_MAX, ReadTarget};
+use crate::fault::ProtocolError;
 use crate::spares;
 
 #[derive(Debug)]
@@ -34,6 +36,11 @@ impl LargeFrame {
         }
     }
 
+    #[cfg(feature = "curve")]
+    pub(super) const fn length(&self) -> usize {
+        self.length
+    }
+
     pub(super) fn missing(&self) -> usize {
         self.length.saturating_sub(self.body.len())
     }
@@ -46,6 +53,26 @@ impl LargeFrame {
     pub(super) fn extend(&mut self, bytes: &[u8]) {
         debug_assert!(bytes.len() <= self.missing());
         self.body.extend_from_slice(bytes);
+    }
+
+    /// Counts it in a message that will have declared so much by its end, and has room for more.
+    pub(super) fn prepare(
+        &mut self,
+        declared: usize,
+        share: &mut Share,
+    ) -> Result<(), ProtocolError> {
+        let before = declared.saturating_sub(self.length);
+        let used = self.body.len();
+        if self.body.capacity() <= used && !self.is_complete() {
+            share.hold(before.saturating_add(used).saturating_add(self.next(used)))?;
+            self.grow(used);
+        }
+        share.hold(before.saturating_add(self.body.capacity().min(self.length)))
+    }
+
+    /// How much more it has room for next.
+    fn next(&self, used: usize) -> usize {
+        used.min(self.missing())
     }
 
     /// Where to read next: at most to the end of the frame.
@@ -72,7 +99,7 @@ impl LargeFrame {
                 whole.extend_from_slice(&self.body);
                 spares::give(std::mem::replace(&mut self.body, whole));
             }
-            None => self.body.reserve_exact(used.min(self.missing())),
+            None => self.body.reserve_exact(self.next(used)),
         }
     }
 

@@ -42,6 +42,7 @@ pub(crate) mod heartbeat;
 mod large;
 pub(crate) mod mechanism;
 pub(crate) mod metadata;
+pub(crate) mod partials;
 mod read_buffer;
 mod rules;
 #[cfg(feature = "curve")]

@@ -13,6 +13,7 @@ use super::decoder::Decoder;
 use super::frame::{self, Header};
 use super::large::LargeFrame;
 use super::mechanism::curve::message::{OVERHEAD, Opener, Sealer, Sealing};
+use super::partials::Share;
 use super::read_buffer::{READ_MAX, ReadBuffer, ReadTarget};
 use super::transmit::Transmit;
 use crate::fault::{PeerFault, ProtocolError};
@@ -29,6 +30,8 @@ pub(super) struct Seal {
     input: ReadBuffer,
     /// The frame that is being read into its own buffer.
     large: Option<LargeFrame>,
+    /// What that counts for.
+    share: Share,
     /// Found behind frames that go first.
     fault: Option<PeerFault>,
     /// The buffer of the last encrypted batch.
@@ -37,12 +40,17 @@ pub(super) struct Seal {
 
 impl Seal {
     /// `input` is what has been read behind the handshake.
-    pub(super) fn new(Sealing { sealer, opener }: Sealing, input: ReadBuffer) -> Self {
+    pub(super) fn new(
+        Sealing { sealer, opener }: Sealing,
+        input: ReadBuffer,
+        share: Share,
+    ) -> Self {
         Self {
             sealer,
             opener,
             input,
             large: None,
+            share,
             fault: None,
             spare: Vec::new(),
         }
@@ -79,8 +87,14 @@ impl Seal {
             return Err(fault);
         }
         if let Some(large) = self.large.take_if(|large| large.is_complete()) {
+            self.share.release();
             self.unseal_large(large.into_body(), decoder)?;
             return Ok(true);
+        }
+        if let Some(large) = &mut self.large {
+            let length = large.length();
+            large.prepare(length, &mut self.share)?;
+            return Ok(false);
         }
         // What is inside is shorter than what is around it.
         let most = self.input.bytes().len().min(READ_MAX);

@@ -191,6 +191,7 @@ async fn options_are_read_back() {
         heartbeat set_heartbeat wirelark::Heartbeat::every(second).ok();
         max_message_size set_max_message_size Some(7);
         max_frames set_max_frames Some(8);
+        max_partial_bytes set_max_partial_bytes Some(19);
         max_peers set_max_peers Some(18);
         keep_alive set_keep_alive None;
         tcp_user_timeout set_tcp_user_timeout Some(second * 9);

@@ -12,6 +12,7 @@ mod kit;
 mod descriptors;
 mod endpoints;
 mod names;
+mod partials;
 mod peers;
 mod scene;
 mod strangers;

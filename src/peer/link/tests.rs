@@ -25,6 +25,10 @@ impl Hub for Closing {
         Arc::default()
     }
 
+    fn partials(&self) -> Arc<crate::wire::partials::Partials> {
+        Arc::default()
+    }
+
     fn io_threads(&self) -> usize {
         0
     }

@@ -4,6 +4,7 @@
 mod curve;
 mod limits;
 mod opening;
+mod partials;
 mod plain;
 mod splits;
 mod traffic;

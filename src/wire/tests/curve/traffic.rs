@@ -4,6 +4,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::fault::{ProtocolError, SecurityFault};
+use crate::wire::partials::Partials;
 
 #[test]
 fn a_message_is_taken_once_and_in_order() {
@@ -258,5 +259,40 @@ proptest! {
             let given_back = left.pop();
             prop_assert_eq!(given_back.as_ref(), Some(message));
         }
+    }
+}
+
+/// What is encrypted counts while it arrives, and then what was in it, until the message is whole.
+#[test]
+fn unfinished_messages_are_counted() {
+    let limit = LIMITS.max_message;
+    for parts in [1, 4] {
+        let message = Message::from(vec![vec![7u8; limit / parts]; parts]);
+        let all = std::sync::Arc::new(Partials::default());
+        let mut scene = Scene::new();
+        scene.server.connection.count(all.share(limit));
+        scene.pass(4);
+        let written = scene
+            .written(Side::Client, std::slice::from_ref(&message))
+            .concat();
+        let (most, rest) = written.split_at(written.len() * 9 / 10);
+        scene.server.feed(most);
+        let held = all.held();
+        assert!((limit / 2..=limit).contains(&held), "{held}");
+        // Another one would be too much.
+        let mut other = Scene::new();
+        other.server.connection.count(all.share(limit));
+        other.pass(4);
+        let written = other
+            .written(Side::Client, std::slice::from_ref(&message))
+            .concat();
+        other.server.feed(&written);
+        let exceeded = ProtocolError::TooMuchUnfinished { limit };
+        assert_eq!(*fault(&other.server), exceeded.into());
+        drop(other);
+        assert_eq!(all.held(), held);
+        scene.server.feed(rest);
+        assert_eq!(scene.server.messages(), [message]);
+        assert_eq!(all.held(), 0);
     }
 }
