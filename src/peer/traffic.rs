@@ -133,8 +133,11 @@ impl Traffic {
         self.check_timers(now)?;
         for _ in 0..TURNS {
             let wrote = self.write_some(cx)?;
+            let had_nothing_to_say = self.connection.outgoing().is_empty();
             let read = self.read_some(cx, now)?;
-            if !wrote && !read {
+            // What was read may have to be answered. Nothing else would wake this for it.
+            let answers = had_nothing_to_say && !self.connection.outgoing().is_empty();
+            if !wrote && !read && !answers {
                 return self.arm(cx, now);
             }
             self.active = true;
@@ -335,6 +338,10 @@ impl Traffic {
             let now = Instant::now().max(next);
             self.wakes_at = None;
             self.check_timers(now)?;
+            if !self.connection.outgoing().is_empty() {
+                // A PING is due, and is written at the next call.
+                cx.waker().wake_by_ref();
+            }
         }
     }
 }

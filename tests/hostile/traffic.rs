@@ -5,7 +5,7 @@ use wirelark::{
 };
 
 use crate::kit::raw::RawPeer;
-use crate::kit::{assert_matches, frames, wait_for};
+use crate::kit::{assert_matches, frames, soon, wait_for};
 use crate::scene::{self, Scene};
 
 /// Why the connection with this peer ended.
@@ -284,5 +284,21 @@ async fn requests_without_an_envelope() {
     );
     assert_eq!(scene.stray().await, wirelark::Message::from(["body", ""]));
     assert_eq!(scene.socket.stats().dropped, 4);
+    scene.unharmed().await;
+}
+
+/// A peer may wait for each answer before it says anything else.
+#[tokio::test]
+async fn a_ping_is_answered_without_further_cause() {
+    let scene = scene::pull().await;
+    let mut peer = RawPeer::established(&scene.endpoint, "PUSH").await;
+    soon(async {
+        for _ in 0..100 {
+            peer.send(frames::ping(b"?")).await;
+            let answer = peer.frame().await;
+            assert!(answer.is("PONG"), "{answer:?}");
+        }
+    })
+    .await;
     scene.unharmed().await;
 }
