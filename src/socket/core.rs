@@ -73,6 +73,8 @@ pub(super) struct Peer {
     /// What had come through the inbound pipe before: within a process it may have been somebody
     /// else's.
     before: Passed,
+    /// Whether it takes part: only then it is shown.
+    takes_part: bool,
 }
 
 impl Core {
@@ -177,6 +179,7 @@ impl Core {
 
     pub(crate) fn peers(&self) -> Vec<PeerStats> {
         let mut peers: Vec<Peer> = self.state.lock().peers.values().cloned().collect();
+        peers.retain(|peer| peer.takes_part);
         peers.sort_unstable_by_key(|peer| peer.newcomer.id);
         peers.iter().map(Peer::stats).collect()
     }
@@ -307,9 +310,7 @@ impl Hub for Core {
             Passed {
                 messages: passed.messages.saturating_sub(queued.messages as u64),
                 bytes: passed.bytes.saturating_sub(queued.bytes as u64),
-                dropped: passed.dropped,
-                outdated: passed.outdated,
-                unusable: passed.unusable,
+                ..passed
             }
         });
         #[cfg(feature = "inproc")]
@@ -337,9 +338,12 @@ impl Hub for Core {
                 }
                 return Err(reason);
             }
-            state.peers.insert(id, Peer { newcomer, before });
-            // In one step: who sees the peer finds it counted.
-            state.totals.connections = state.totals.connections.saturating_add(1);
+            let peer = Peer {
+                newcomer,
+                before,
+                takes_part: false,
+            };
+            state.peers.insert(id, peer);
         }
         // Marks may have been changed since its pipes were made. (A link sees to that by itself.)
         if !linked {
@@ -349,9 +353,7 @@ impl Hub for Core {
         let displaced = match self.pattern.welcome(id, &who, &pipes.outbound) {
             Ok(displaced) => displaced,
             Err(NameTaken { name, holder }) => {
-                let mut state = self.state.lock();
-                state.peers.remove(&id);
-                state.totals.connections = state.totals.connections.saturating_sub(1);
+                self.state.lock().peers.remove(&id);
                 return Err(DisconnectReason::IdentityTaken {
                     identity: name,
                     holder,
@@ -363,6 +365,12 @@ impl Hub for Core {
         }
         if let Some(inbound) = &pipes.inbound {
             self.pattern.attach_inbound(id, &who, inbound);
+        }
+        // In one step: who sees the peer can send to it, and finds it counted.
+        let mut state = self.state.lock();
+        state.totals.connections = state.totals.connections.saturating_add(1);
+        if let Some(peer) = state.peers.get_mut(&id) {
+            peer.takes_part = true;
         }
         Ok(Admitted {
             admission: Admission::granted(),
