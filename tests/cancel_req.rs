@@ -12,16 +12,25 @@ use std::task::Poll;
 use std::time::Duration;
 
 use dropping::{POLLS, TRANSPORTS, drop_after, within};
-use wirelark::{Context, RepSocket, ReqSocket};
+use wirelark::{Context, RepSocket, ReqSocket, SocketBuilder};
 
 async fn exchange(transport: &str) -> (ReqSocket, RepSocket) {
+    exchange_with(transport, come_again_soon).await
+}
+
+fn come_again_soon(req: SocketBuilder<ReqSocket>) -> SocketBuilder<ReqSocket> {
+    req.reconnect_interval(Duration::from_millis(1))
+}
+
+/// The REQ has these options.
+async fn exchange_with(
+    transport: &str,
+    options: impl FnOnce(SocketBuilder<ReqSocket>) -> SocketBuilder<ReqSocket>,
+) -> (ReqSocket, RepSocket) {
     let context = Context::new();
     let rep = RepSocket::builder().context(&context).build();
     let endpoint = rep.bind(transport).await.expect("a free address");
-    let req = ReqSocket::builder()
-        .context(&context)
-        .reconnect_interval(Duration::from_millis(1))
-        .build();
+    let req = options(ReqSocket::builder().context(&context)).build();
     req.connect(endpoint).expect("an address");
     (req, rep)
 }
@@ -79,14 +88,7 @@ async fn a_request_that_is_abandoned_lets_the_next_in_line_ask() {
 async fn an_abandoned_request_leaves_the_others_alone() {
     for transport in TRANSPORTS {
         for polls in 0..POLLS {
-            let context = Context::new();
-            let rep = RepSocket::builder().context(&context).build();
-            let endpoint = rep.bind(transport).await.unwrap();
-            let req = ReqSocket::builder()
-                .context(&context)
-                .correlate(true)
-                .build();
-            req.connect(endpoint).unwrap();
+            let (req, rep) = exchange_with(transport, |req| req.correlate(true)).await;
             let server = echo(rep.clone());
             let others: Vec<_> = (0..4)
                 .map(|number| {
@@ -118,14 +120,7 @@ async fn an_abandoned_request_leaves_the_others_alone() {
 async fn a_reply_that_was_found_for_recv_stays() {
     for transport in TRANSPORTS {
         for polls in 0..POLLS {
-            let context = Context::new();
-            let rep = RepSocket::builder().context(&context).build();
-            let endpoint = rep.bind(transport).await.unwrap();
-            let req = ReqSocket::builder()
-                .context(&context)
-                .correlate(true)
-                .build();
-            req.connect(endpoint).unwrap();
+            let (req, rep) = exchange_with(transport, |req| req.correlate(true)).await;
             let server = echo(rep.clone());
             within(req.send("halves")).await.unwrap();
             let other = req.clone();
@@ -147,16 +142,8 @@ async fn a_reply_that_was_found_for_recv_stays() {
 async fn a_relaxed_send_is_all_or_nothing() {
     for (transport, correlate) in TRANSPORTS.iter().flat_map(|t| [(t, false), (t, true)]) {
         for polls in 0..POLLS {
-            let context = Context::new();
-            let rep = RepSocket::builder().context(&context).build();
-            let endpoint = rep.bind(*transport).await.unwrap();
-            let req = ReqSocket::builder()
-                .context(&context)
-                .relaxed(true)
-                .correlate(correlate)
-                .reconnect_interval(Duration::from_millis(1))
-                .build();
-            req.connect(endpoint).unwrap();
+            let relaxed = |req| come_again_soon(req).relaxed(true).correlate(correlate);
+            let (req, rep) = exchange_with(transport, relaxed).await;
             within(req.send("first")).await.unwrap();
             let first = within(rep.recv()).await.unwrap();
             assert_eq!(first.text(), "first");
