@@ -9,8 +9,9 @@ use tokio::sync::watch;
 
 use super::attached::Attached;
 use super::context::Context;
+use super::counting::Peer;
 use super::events::EventHub;
-use super::stats::{CloseReport, Drops, Flow, PeerStats, SocketStats};
+use super::stats::{CloseReport, SocketStats};
 #[cfg(feature = "inproc")]
 use super::turned_away::TurnedAway;
 use crate::event::{DisconnectReason, Event};
@@ -19,12 +20,12 @@ use crate::fault::PeerFault;
 #[cfg(feature = "inproc")]
 use crate::identity::Identity;
 use crate::options::Options;
-use crate::pattern::{Departure, Dropped, NameTaken, Pattern, PeerId};
+use crate::pattern::{Departure, NameTaken, Pattern, PeerId};
 #[cfg(feature = "inproc")]
 use crate::peer::link::Caller;
 use crate::peer::{Admitted, Hub, Newcomer, Pulse};
+use crate::pipe::CloseReason;
 use crate::pipe::sync::Mutex;
-use crate::pipe::{CloseReason, Passed, Pipe};
 use crate::socket_type::SocketType;
 use crate::trace::Span;
 use crate::wire::connection::Admission;
@@ -67,14 +68,11 @@ pub(super) struct State {
     pub(super) totals: SocketStats,
 }
 
-#[derive(Clone, Debug)]
-pub(super) struct Peer {
-    pub(super) newcomer: Newcomer,
-    /// What had come through the inbound pipe before: within a process it may have been somebody
-    /// else's.
-    before: Passed,
-    /// Whether it takes part: only then it is shown.
-    takes_part: bool,
+impl State {
+    /// The limit of peers, if `most` is one and has been reached.
+    fn full(&self, most: Option<usize>) -> Option<usize> {
+        most.filter(|most| self.peers.len() >= *most)
+    }
 }
 
 impl Core {
@@ -133,42 +131,6 @@ impl Core {
         }
     }
 
-    pub(crate) fn stats(&self) -> SocketStats {
-        let (mut stats, outbound, peers) = {
-            let state = self.state.lock();
-            let standing = state
-                .endpoints
-                .iter()
-                .filter_map(|attached| attached.standing());
-            let own = state.peers.values().map(|peer| &peer.newcomer);
-            let own = own.filter(|peer| !peer.standing);
-            let outbound: Vec<Arc<Pipe>> = standing
-                .map(|standing| &standing.outbound)
-                .chain(own.map(|peer| &peer.pipes.outbound))
-                .cloned()
-                .collect();
-            let peers: Vec<Peer> = state.peers.values().cloned().collect();
-            (state.totals.clone(), outbound, peers)
-        };
-        for pipe in outbound {
-            count_sent(&mut stats, pipe.passed());
-        }
-        for peer in peers {
-            count_received(&mut stats, peer.received());
-        }
-        let Dropped {
-            unroutable,
-            unusable,
-            departed,
-        } = self.pattern.dropped();
-        stats.drops.unroutable = unroutable;
-        stats.drops.unusable = stats.drops.unusable.saturating_add(unusable);
-        stats.drops.departed = stats.drops.departed.saturating_add(departed);
-        let dropped = unroutable.saturating_add(unusable).saturating_add(departed);
-        stats.dropped = stats.dropped.saturating_add(dropped);
-        stats
-    }
-
     /// A runtime has ended before the flush.
     pub(super) fn warn_of_unsent(&self) {
         let unsent = self.count_unsent();
@@ -176,83 +138,6 @@ impl Core {
             self.span.log_unsent(unsent);
         }
     }
-
-    pub(crate) fn peers(&self) -> Vec<PeerStats> {
-        let mut peers: Vec<Peer> = self.state.lock().peers.values().cloned().collect();
-        peers.retain(|peer| peer.takes_part);
-        peers.sort_unstable_by_key(|peer| peer.newcomer.id);
-        peers.iter().map(Peer::stats).collect()
-    }
-}
-
-impl Peer {
-    /// What has come from it.
-    fn received(&self) -> Passed {
-        let Some(inbound) = &self.newcomer.pipes.inbound else {
-            return Passed::default();
-        };
-        let passed = inbound.passed();
-        Passed {
-            messages: passed.messages.saturating_sub(self.before.messages),
-            bytes: passed.bytes.saturating_sub(self.before.bytes),
-            dropped: passed.dropped.saturating_sub(self.before.dropped),
-            outdated: passed.outdated.saturating_sub(self.before.outdated),
-            unusable: passed.unusable.saturating_sub(self.before.unusable),
-        }
-    }
-
-    fn stats(&self) -> PeerStats {
-        fn queue(pipe: &Pipe) -> Flow {
-            pipe.settle();
-            let load = pipe.load();
-            Flow {
-                messages: load.messages as u64,
-                bytes: load.bytes as u64,
-            }
-        }
-        let Newcomer { peer, pipes, .. } = &self.newcomer;
-        let sent = pipes.outbound.passed();
-        let received = self.received();
-        let mut drops = Drops::default();
-        drops.count(sent);
-        drops.count(received);
-        PeerStats {
-            peer: peer.clone(),
-            sent: Flow {
-                messages: sent.messages,
-                bytes: sent.bytes,
-            },
-            received: Flow {
-                messages: received.messages,
-                bytes: received.bytes,
-            },
-            send_queue: queue(&pipes.outbound),
-            recv_queue: pipes
-                .inbound
-                .as_ref()
-                .map(|pipe| queue(pipe))
-                .unwrap_or_default(),
-            dropped: drops.total(),
-            drops,
-        }
-    }
-}
-
-pub(super) fn count_sent(stats: &mut SocketStats, passed: Passed) {
-    stats.sent.add(passed.messages, passed.bytes);
-    count_dropped(stats, passed);
-}
-
-fn count_received(stats: &mut SocketStats, passed: Passed) {
-    stats.received.add(passed.messages, passed.bytes);
-    count_dropped(stats, passed);
-}
-
-fn count_dropped(stats: &mut SocketStats, passed: Passed) {
-    let dropped = passed.dropped.saturating_add(passed.outdated);
-    let dropped = dropped.saturating_add(passed.unusable);
-    stats.dropped = stats.dropped.saturating_add(dropped);
-    stats.drops.count(passed);
 }
 
 impl Hub for Core {
@@ -294,25 +179,16 @@ impl Hub for Core {
     }
 
     fn full(&self) -> Option<usize> {
-        let most = self.options().max_peers?;
-        (self.state.lock().peers.len() >= most).then_some(most)
+        let most = self.options().max_peers;
+        self.state.lock().full(most)
     }
 
     fn admit(&self, newcomer: Newcomer) -> Result<Admitted, DisconnectReason> {
-        let (id, standing, pipes) = (newcomer.id, newcomer.standing, newcomer.pipes.clone());
-        let who = newcomer.peer.clone();
-        let known = newcomer.clone();
+        let (id, standing) = (newcomer.id, newcomer.standing);
         if !self.pattern.take_seat(id) {
             return Err(DisconnectReason::Occupied);
         }
-        let before = pipes.inbound.as_ref().map_or_else(Passed::default, |pipe| {
-            let (passed, queued) = (pipe.passed(), pipe.load());
-            Passed {
-                messages: passed.messages.saturating_sub(queued.messages as u64),
-                bytes: passed.bytes.saturating_sub(queued.bytes as u64),
-                ..passed
-            }
-        });
+        let peer = Peer::new(newcomer.clone());
         #[cfg(feature = "inproc")]
         let linked = newcomer.link.is_some();
         #[cfg(not(feature = "inproc"))]
@@ -328,8 +204,8 @@ impl Hub for Core {
                 Some(DisconnectReason::Closed)
             } else {
                 // It found room when it came. Others may have been quicker since.
-                let most = most.filter(|most| newcomer.uninvited && state.peers.len() >= *most);
-                most.map(|limit| DisconnectReason::TooManyPeers { limit })
+                let limit = state.full(most).filter(|_| newcomer.uninvited);
+                limit.map(|limit| DisconnectReason::TooManyPeers { limit })
             };
             if let Some(reason) = refusal {
                 drop(state);
@@ -338,19 +214,17 @@ impl Hub for Core {
                 }
                 return Err(reason);
             }
-            let peer = Peer {
-                newcomer,
-                before,
-                takes_part: false,
-            };
             state.peers.insert(id, peer);
         }
         // Marks may have been changed since its pipes were made. (A link sees to that by itself.)
         if !linked {
-            self.fit(&known);
+            self.fit(&newcomer);
         }
+        let Newcomer {
+            peer: who, pipes, ..
+        } = &newcomer;
         // It does not depart before it has been admitted, so no name is given to who is gone.
-        let displaced = match self.pattern.welcome(id, &who, &pipes.outbound) {
+        let displaced = match self.pattern.welcome(id, who, &pipes.outbound) {
             Ok(displaced) => displaced,
             Err(NameTaken { name, holder }) => {
                 self.state.lock().peers.remove(&id);
@@ -364,7 +238,7 @@ impl Hub for Core {
             self.pattern.attach_outbound(id, &pipes.outbound);
         }
         if let Some(inbound) = &pipes.inbound {
-            self.pattern.attach_inbound(id, &who, inbound);
+            self.pattern.attach_inbound(id, who, inbound);
         }
         // In one step: who sees the peer can send to it, and finds it counted.
         let mut state = self.state.lock();
@@ -406,11 +280,7 @@ impl Hub for Core {
         let Some(peer) = self.state.lock().peers.get(&id).cloned() else {
             return;
         };
-        let mut passed = SocketStats::default();
-        if !peer.newcomer.standing {
-            count_sent(&mut passed, peer.newcomer.pipes.outbound.passed());
-        }
-        count_received(&mut passed, peer.received());
+        let passed = peer.passed();
         let closing = {
             let mut state = self.state.lock();
             if state.peers.remove(&id).is_none() {

@@ -8,7 +8,8 @@ use tokio::sync::watch;
 
 use super::attached::{Attached, Kind};
 use super::closing::Closing;
-use super::core::{Core, count_sent};
+use super::core::Core;
+use super::counting::count_sent;
 use super::home::Home;
 use super::stats::CloseReport;
 use super::tending::Tending;

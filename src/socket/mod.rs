@@ -9,6 +9,7 @@ pub(crate) mod builder;
 mod closing;
 pub(crate) mod context;
 pub(crate) mod core;
+mod counting;
 pub(crate) mod dealer;
 mod ending;
 pub(crate) mod events;

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use super::attached::{Attached, Kind};
-use super::core::{Core, count_sent};
+use super::core::Core;
+use super::counting::count_sent;
 use crate::event::{DisconnectReason, Event};
 use crate::pattern::Departure;
 use crate::peer::{Hub, Standing};
