@@ -40,6 +40,7 @@ use crate::security::denial::Denial;
 /// | `ZMQ_EVENT_HANDSHAKE_FAILED_AUTH` | [`HandshakeFailed`](Self::HandshakeFailed): [`Denied`](DisconnectReason::Denied) by this side, [denied](PeerFault::Denied) or [refused](PeerFault::Refused) by the peer |
 /// | `ZMQ_EVENT_MONITOR_STOPPED` | the end of the stream |
 /// | `ZMQ_EVENT_PIPES_STATS` | none: `peers` gives the queue depths at any time |
+/// | none: what is dropped is not told | [`Dropping`](Self::Dropping) |
 ///
 /// After a handshake that failed libzmq also tells of a disconnection, here there is one event.
 #[derive(Clone, Debug)]
@@ -139,6 +140,20 @@ pub enum Event {
         /// that had left before had sent, and had to make room unread for what this one left, is.
         dropped: u64,
     },
+    /// The queue of a peer was full, and messages for it were dropped, as counted in
+    /// [`Drops::full`](crate::Drops::full): by a PUB, XPUB or XSUB, by a ROUTER that
+    /// [may](crate::SocketBuilder::drop_unroutable), or a reply of a REP. Told of the first one at once, and while that
+    /// goes on once a second for each peer at most, with the next message that is dropped. libzmq: none.
+    #[non_exhaustive]
+    Dropping {
+        /// The endpoint, as it was given to connect or resolved by bind.
+        endpoint: Endpoint,
+        /// Whose queue is full. None while nobody is there for whom a ROUTER queues what it sends
+        /// [by name](crate::RouterSocket::connect_as).
+        peer: Option<Peer>,
+        /// How many since this was last told of this peer.
+        dropped: u64,
+    },
     /// After a connection ended, the next attempt is due. libzmq: `ZMQ_EVENT_CONNECT_RETRIED`.
     #[non_exhaustive]
     Redialing {
@@ -176,6 +191,7 @@ impl Event {
             | Self::Connected { endpoint, .. }
             | Self::ConnectFailed { endpoint, .. }
             | Self::HandshakeFailed { endpoint, .. }
+            | Self::Dropping { endpoint, .. }
             | Self::Redialing { endpoint, .. }
             | Self::Closed { endpoint } => Some(endpoint),
             Self::Ready { peer } | Self::Disconnected { peer, .. } => Some(peer.endpoint()),
@@ -190,6 +206,7 @@ impl Event {
             | Self::Connected { address, .. }
             | Self::HandshakeFailed { address, .. } => Some(address),
             Self::Ready { peer } | Self::Disconnected { peer, .. } => Some(peer.address()),
+            Self::Dropping { peer, .. } => peer.as_ref().map(Peer::address),
             _ => None,
         }
     }

@@ -1,6 +1,9 @@
 //! What goes to `tracing`: a span for each socket and each connection, and a line for each event.
 //! Nothing of it is on the path of a message. Without the feature nothing is here.
 
+#[cfg(feature = "tracing")]
+use tracing::{field::display, level_filters::LevelFilter};
+
 use crate::endpoint::{Endpoint, PeerAddress};
 use crate::event::Event;
 use crate::socket_type::SocketType;
@@ -30,9 +33,10 @@ impl Span {
     /// already.
     pub(crate) fn log(&self, event: &Event) {
         match event {
-            Event::Listening { .. } | Event::BindFailed { .. } | Event::Closed { .. } => {
-                self.0.in_scope(|| log(event));
-            }
+            Event::Listening { .. }
+            | Event::BindFailed { .. }
+            | Event::Closed { .. }
+            | Event::Dropping { .. } => self.0.in_scope(|| log(event)),
             Event::Ready { peer } | Event::Disconnected { peer, .. }
                 if *peer.address() == PeerAddress::Inproc =>
             {
@@ -40,6 +44,11 @@ impl Span {
             }
             _ => log(event),
         }
+    }
+
+    /// Whether lines about events may be wanted; calls nobody.
+    pub(crate) fn is_heard() -> bool {
+        LevelFilter::current() >= LevelFilter::DEBUG
     }
 
     /// The runtime has ended before the flush.
@@ -108,6 +117,15 @@ fn log(event: &Event) {
                 line!(debug, %endpoint, %address, %reason, "disconnected");
             }
         }
+        // Any stranger can fall behind, so this is no warning.
+        Event::Dropping {
+            endpoint,
+            peer,
+            dropped,
+        } => {
+            let address = peer.as_ref().map(|peer| display(peer.address()));
+            line!(debug, %endpoint, address, dropped, "dropping");
+        }
         Event::Redialing { endpoint, retry_in } => {
             line!(debug, %endpoint, ?retry_in, "dialling again");
         }
@@ -132,6 +150,10 @@ impl Span {
     }
 
     pub(crate) const fn log(&self, _: &Event) {}
+
+    pub(crate) const fn is_heard() -> bool {
+        false
+    }
 
     pub(crate) const fn log_unsent(&self, _: u64) {}
 }

@@ -44,6 +44,13 @@ impl fmt::Display for Event {
                     dropped => write!(f, "; messages lost: {dropped}"),
                 }
             }
+            Self::Dropping { peer, dropped, .. } => {
+                f.write_str("the queue ")?;
+                if let Some(peer) = peer {
+                    write!(f, "to {} ", peer.address())?;
+                }
+                write!(f, "is full; messages dropped: {dropped}")
+            }
             Self::Redialing { retry_in, .. } => write!(f, "connecting again in {retry_in:?}"),
             Self::Closed { .. } => f.write_str("closed"),
             Self::Lagged { missed } => write!(f, "events missed: {missed}"),
@@ -191,6 +198,22 @@ mod tests {
                     retry_in,
                 },
                 "tcp://127.0.0.1:5555: connecting again in 100ms",
+            ),
+            (
+                Event::Dropping {
+                    endpoint: endpoint.clone(),
+                    peer: Some(peer),
+                    dropped: 17,
+                },
+                "tcp://127.0.0.1:5555: the queue to inproc peer is full; messages dropped: 17",
+            ),
+            (
+                Event::Dropping {
+                    endpoint: endpoint.clone(),
+                    peer: None,
+                    dropped: 1,
+                },
+                "tcp://127.0.0.1:5555: the queue is full; messages dropped: 1",
             ),
             (Event::Closed { endpoint }, "tcp://127.0.0.1:5555: closed"),
             (Event::Lagged { missed: 7 }, "events missed: 7"),

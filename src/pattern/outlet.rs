@@ -118,7 +118,7 @@ impl Outlet {
     }
 
     /// Counts a message that the peer did not get.
-    pub(super) fn count_dropped(&self) {
-        self.pipe.count_dropped(1);
+    pub(super) fn count_dropped(&self, due: &mut Due) {
+        self.pipe.overflow(due);
     }
 }

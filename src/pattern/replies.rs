@@ -46,7 +46,7 @@ impl Route {
         let pipe = self.pipe.as_ref().ok_or(PushError::Closed)?;
         let pushed = pipe.push(self.envelope.as_bytes(), message);
         if matches!(pushed, Err(PushError::Full)) {
-            pipe.count_dropped(1);
+            pipe.overflow(&mut Due::default());
         }
         pushed
     }

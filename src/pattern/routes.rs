@@ -206,7 +206,7 @@ impl Routes {
                 Sent::Closed if turn.is_untouched() => return Passed::Closed,
                 Sent::Closed => break,
                 Sent::Full | Sent::Unroutable if self.drops_unroutable() => {
-                    self.drop_for(name);
+                    self.drop_for(name, due);
                     turn.moved(&message);
                 }
                 Sent::Full | Sent::Unroutable => turn.dropped(&message),
@@ -224,10 +224,10 @@ impl Routes {
         }
     }
 
-    /// A message that nobody gets, or that a full peer does not get.
-    pub(crate) fn drop_for(&self, to: &[u8]) {
+    /// A message that nobody gets, or that a full peer does not get. What this calls for is added to `due`.
+    pub(crate) fn drop_for(&self, to: &[u8], due: &mut Due) {
         match self.find(to) {
-            Ok(outlet) if !outlet.is_closed() => outlet.count_dropped(),
+            Ok(outlet) if !outlet.is_closed() => outlet.count_dropped(due),
             _ => {
                 self.unroutable.fetch_add(1, Ordering::Relaxed);
             }

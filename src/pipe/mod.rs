@@ -15,6 +15,7 @@
 //!
 //! Lock order: a pattern's lock, then one pipe's lock. A pipe calls nobody while it is locked.
 
+pub(crate) mod alarm;
 mod conflate;
 pub(crate) mod feed;
 #[cfg(all(test, pipe_loom))]

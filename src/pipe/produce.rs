@@ -137,9 +137,16 @@ impl Pipe {
     /// counts them as dropped. What this calls for is added to `due`. Returns whether there is still room.
     pub(crate) fn push_encoded(&self, encoded: &Batch, due: &mut Due) -> Result<bool, PushError> {
         let mut state = self.state.lock();
-        if let Err(error) = state.check_room() {
-            state.passed.dropped = state.passed.dropped.saturating_add(1);
-            return Err(error);
+        match state.check_room() {
+            Ok(()) => {}
+            Err(PushError::Full) => {
+                due.add(state.overflow());
+                return Err(PushError::Full);
+            }
+            Err(PushError::Closed) => {
+                state.passed.dropped = state.passed.dropped.saturating_add(1);
+                return Err(PushError::Closed);
+            }
         }
         let put = |batch: &mut Batch| {
             batch.append(encoded);

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::task::{Context, Poll};
 
+use super::alarm::Alarm;
 use super::shortcut::Shortcut;
 use super::sync::Arc;
 use super::wake::{Due, End, Signal, Wake};
@@ -58,6 +59,8 @@ pub(super) struct State {
     /// Whose time it is to consume.
     pub(super) tenure: Tenure,
     pub(super) passed: Passed,
+    /// Who hears of what is dropped.
+    pub(super) alarm: Option<Arc<dyn Alarm>>,
     pub(super) shortcut: Option<Arc<dyn Shortcut>>,
     /// A sender is using the shortcut: the consumer leaves the connection alone meanwhile.
     pub(super) delivering: bool,
@@ -84,6 +87,7 @@ impl State {
             consumer: End::default(),
             tenure: Tenure(0),
             passed: Passed::default(),
+            alarm: None,
             shortcut: None,
             delivering: false,
             claimed: false,

@@ -10,6 +10,7 @@ use std::task::Waker;
 use bytes::Bytes;
 
 use super::Pipe;
+use super::alarm::Alarm;
 use super::sync::Arc;
 use crate::message::Message;
 use crate::wire::batch::Batch;
@@ -69,6 +70,8 @@ pub(crate) enum Wake {
     Listener(Arc<dyn Listener>, Token, Signal),
     /// A connection at rest, which the sender writes to instead of waking its session.
     Connection(Arc<Pipe>),
+    /// So many messages have been dropped.
+    Alarm(Arc<dyn Alarm>, u64),
 }
 
 impl Wake {
@@ -77,6 +80,7 @@ impl Wake {
             Self::Task(waker) => waker.wake(),
             Self::Listener(listener, token, signal) => listener.signal(token, signal),
             Self::Connection(pipe) => pipe.deliver(),
+            Self::Alarm(alarm, messages) => alarm.raise(messages),
         }
     }
 }

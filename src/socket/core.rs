@@ -34,6 +34,7 @@ use crate::wire::partials::Partials;
 /// See the [module](self).
 #[derive(Debug)]
 pub(crate) struct Core {
+    pub(super) me: Weak<Self>,
     /// Changed as a whole, so that nobody sees half a change.
     options: Mutex<Arc<Options>>,
     pub(super) socket_type: SocketType,
@@ -83,7 +84,8 @@ impl Core {
         pattern: Arc<dyn Pattern>,
     ) -> Arc<Self> {
         options.suit(socket_type);
-        let core = Arc::new(Self {
+        let core = Arc::new_cyclic(|me| Self {
+            me: Weak::clone(me),
             options: Mutex::new(Arc::new(options)),
             socket_type,
             context,
@@ -100,7 +102,7 @@ impl Core {
             partials: Arc::default(),
             unsent: AtomicU64::new(0),
         });
-        let doorman: Weak<Self> = Arc::downgrade(&core);
+        let doorman: Weak<Self> = Weak::clone(&core.me);
         core.pattern.employ(doorman);
         core.context.register(&core);
         core
@@ -235,6 +237,7 @@ impl Hub for Core {
             }
         };
         if !standing {
+            self.watch(id, &pipes.outbound);
             self.pattern.attach_outbound(id, &pipes.outbound);
         }
         if let Some(inbound) = &pipes.inbound {

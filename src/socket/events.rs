@@ -6,6 +6,7 @@
 use std::collections::VecDeque;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, Waker};
 
 use futures::Stream;
@@ -25,6 +26,8 @@ const BEHIND_MAX: usize = 4_096;
 #[derive(Debug, Default)]
 pub(crate) struct EventHub {
     state: Mutex<HubState>,
+    /// Whether there may be readers.
+    heard: Arc<AtomicBool>,
 }
 
 #[derive(Debug, Default)]
@@ -49,6 +52,8 @@ impl EventHub {
         let mut state = self.state.lock();
         // A reader that nobody else holds has been dropped.
         state.readers.retain(|reader| Arc::strong_count(reader) > 1);
+        self.heard
+            .store(!state.readers.is_empty(), Ordering::Relaxed);
         for reader in &state.readers {
             let mut reader = reader.lock();
             if reader.queue.len() >= BEHIND_MAX {
@@ -61,6 +66,11 @@ impl EventHub {
         drop(state);
         // A waker may do anything, also call this socket.
         wakers.into_iter().for_each(Waker::wake);
+    }
+
+    /// Whether an event may have readers, for those who would have to take pains to tell it.
+    pub(crate) const fn heard(&self) -> &Arc<AtomicBool> {
+        &self.heard
     }
 
     /// No event follows: readers end after what they have.
@@ -88,6 +98,7 @@ impl EventHub {
         }));
         if !state.closed {
             state.readers.push(Arc::clone(&reader));
+            self.heard.store(true, Ordering::Relaxed);
         }
         Events { reader }
     }

@@ -3,6 +3,7 @@
 //! A socket is a [`core`] (options, endpoints, peers, tasks) and a routing law of
 //! [`pattern`](crate::pattern). One file per family; what all share is in `handle`.
 
+mod alarm;
 pub(crate) mod any;
 mod attached;
 pub(crate) mod builder;

@@ -24,7 +24,7 @@ use crate::socket_type::SocketType;
 /// frame (RFC 29).
 ///
 /// Sending never waits. A subscriber whose queue is full loses the message, and the loss is
-/// counted; a message that nobody has subscribed to is dropped. A subscriber that connects later
+/// counted, and told by [`Event::Dropping`](crate::Event::Dropping); a message that nobody has subscribed to is dropped. A subscriber that connects later
 /// does not get what was sent before: [`wait_for_subscribers`](Self::wait_for_subscribers) ends
 /// the guessing about when everybody is there.
 ///

@@ -20,7 +20,7 @@ use crate::pattern::fair_queue::Next;
 use crate::pattern::relay::{Entrance, Exit};
 use crate::pattern::routes::{self, Place, Sent};
 use crate::peer_handle::Peer;
-use crate::pipe::wake::Ticket;
+use crate::pipe::wake::{Due, Ticket};
 use crate::socket_type::SocketType;
 
 /// Receives from all of its peers and sends to the one that it names (RFC 28): a server that answers
@@ -243,7 +243,7 @@ impl Desk {
     fn try_send(&self, peer: &Identity, message: &Message) -> Sent {
         match self.law.try_send(peer, message) {
             Sent::Full | Sent::Unroutable if self.law.drops_unroutable() => {
-                self.law.drop_for(peer.as_ref());
+                self.law.drop_for(peer.as_ref(), &mut Due::default());
                 Sent::ToPeer
             }
             sent => sent,

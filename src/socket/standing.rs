@@ -19,6 +19,7 @@ impl Core {
         name: Option<&Identity>,
     ) -> Result<Option<Standing>, ConnectError> {
         let id = self.next_peer_id();
+        self.watch(id, &outbound);
         match name {
             Some(name) if self.pattern.reserve_name(id, name, &outbound) => {}
             Some(name) => {

@@ -20,6 +20,7 @@ mod conflate;
 mod correlated;
 mod crowds;
 mod dealer;
+mod dropping;
 mod endings;
 mod endpoints;
 mod events;

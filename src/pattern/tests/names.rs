@@ -17,6 +17,7 @@ use crate::pattern::routes::{Place, Routes, Sent};
 use crate::pattern::{NameTaken, Pattern, PeerId};
 use crate::peer_handle::{Claims, Peer, Standpoint};
 use crate::pipe::sync::Arc;
+use crate::pipe::wake::Due;
 use crate::pipe::{CloseReason, Pipe};
 use crate::socket_type::SocketType;
 
@@ -419,15 +420,15 @@ fn one_whose_connection_is_ending_does_not_hold_its_name() {
 #[test]
 fn what_nobody_gets_is_counted() {
     let law = law(false);
-    law.drop_for(named("ada").as_ref());
+    law.drop_for(named("ada").as_ref(), &mut Due::default());
     assert_eq!(law.dropped().unroutable, 1);
     let full = pipe(1);
     law.welcome(PeerId(1), &peer("ada".into()), &full).unwrap();
-    law.drop_for(named("ada").as_ref());
+    law.drop_for(named("ada").as_ref(), &mut Due::default());
     assert_eq!((law.dropped().unroutable, full.passed().dropped), (1, 1));
     // One that is leaving is not full.
     full.close(CloseReason::Done);
     assert_eq!(law.try_send(&named("ada"), &"x".into()), Sent::Unroutable);
-    law.drop_for(named("ada").as_ref());
+    law.drop_for(named("ada").as_ref(), &mut Due::default());
     assert_eq!((law.dropped().unroutable, full.passed().dropped), (2, 1));
 }

@@ -37,7 +37,8 @@ impl<S: Routes> SocketBuilder<S> {
     }
 
     /// Whether messages to unknown peers, and to peers whose queue is full, are dropped and
-    /// [counted](crate::SocketStats::dropped) instead of being refused or waiting. Default false.
+    /// [counted](crate::SocketStats::dropped) instead of being refused or waiting; a full queue is also
+    /// [told](crate::Event::Dropping) of. Default false.
     /// libzmq: the opposite of `ZMQ_ROUTER_MANDATORY`, by default true.
     pub fn drop_unroutable(mut self, drop: bool) -> Self {
         self.options.drop_unroutable = drop;
