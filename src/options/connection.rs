@@ -200,8 +200,10 @@ impl ReconnectStop {
         self
     }
 
-    /// Stops when a connection over which messages could pass has ended. libzmq:
-    /// `ZMQ_RECONNECT_STOP_AFTER_DISCONNECT`.
+    /// Stops when a connection over which messages could pass has ended. libzmq has no such option:
+    /// `ZMQ_RECONNECT_STOP_AFTER_DISCONNECT` is for an endpoint that the program
+    /// [disconnects](crate::PushSocket::disconnect), which is dialled no more here unless something waits to be
+    /// sent to it.
     pub const fn on_disconnect(mut self) -> Self {
         self.disconnected = true;
         self

@@ -88,12 +88,26 @@ async fn a_failed_handshake_can_be_the_last() {
 
 #[tokio::test]
 async fn a_lost_connection_can_be_the_last() {
-    for stop in [
+    let places = [
+        "tcp://127.0.0.1:*".to_owned(),
+        "tcp://[::1]:*".to_owned(),
+        Transport::Ipc.somewhere(),
+    ];
+    for (stop, place) in [
         ReconnectStop::never().on_disconnect(),
         ReconnectStop::always(),
-    ] {
+    ]
+    .into_iter()
+    .flat_map(|stop| places.iter().map(move |place| (stop, place)))
+    {
         let push = PushSocket::new();
-        let endpoint = push.bind("tcp://127.0.0.1:*").await.unwrap();
+        let Ok(endpoint) = push.bind(place.as_str()).await else {
+            assert!(
+                place.contains("::"),
+                "only IPv6 may be missing, not {place}"
+            );
+            continue;
+        };
         let (pull, mut events) = stopping(stop);
         pull.connect(&endpoint).unwrap();
         soon(push.send("x")).await.unwrap();
@@ -106,6 +120,25 @@ async fn a_lost_connection_can_be_the_last() {
         pull.connect(&endpoint).unwrap();
         soon(push.send("y")).await.unwrap();
         assert_eq!(soon(pull.recv()).await.unwrap(), "y");
+    }
+}
+
+/// Nothing waits to be sent to it, so nobody looks for it once it has been taken away.
+#[tokio::test]
+async fn an_endpoint_that_was_taken_away_is_not_dialled() {
+    for transport in [Transport::Tcp, Transport::Ipc] {
+        let place = transport.somewhere();
+        let (pull, mut events) = stopping(ReconnectStop::never());
+        let endpoint = pull.connect(&place).unwrap();
+        let failed = |event: &Event| matches!(event, Event::ConnectFailed { .. });
+        wait_for(&mut events, failed).await;
+        pull.disconnect(&endpoint).unwrap();
+        wait_for(&mut events, |event| matches!(event, Event::Closed { .. })).await;
+        // Another one, which is dialled again and again, takes as long as this one would have.
+        let other = pull.connect(transport.somewhere()).unwrap();
+        for _ in 0..5 {
+            assert_eq!(wait_for(&mut events, failed).await.endpoint(), Some(&other));
+        }
     }
 }
 
