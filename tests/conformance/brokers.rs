@@ -17,6 +17,7 @@ on_every_transport!(
     a_name_is_known_though_the_router_binds_later,
     a_full_peer_of_a_router,
     a_router_names_whom_it_connects_to_while_it_receives,
+    a_router_names_whom_it_connects_to_and_is_named_or_not,
     what_a_dealer_is_sent_goes_with_it,
     a_reply_without_a_delimiter,
 );
@@ -154,6 +155,29 @@ async fn a_router_names_whom_it_connects_to_while_it_receives(transport: Transpo
     soon(x.send_to(&peer, "ok")).await.unwrap();
     let (peer, message) = soon(y.recv()).await.unwrap();
     assert_eq!((peer, message), (name("x of y"), Message::from("ok")));
+}
+
+/// What it calls the other side has nothing to do with what the other side calls it.
+async fn a_router_names_whom_it_connects_to_and_is_named_or_not(transport: Transport) {
+    for own in [None, Some(name("Y"))] {
+        let x = RouterSocket::new();
+        let endpoint = x.bind(transport.anywhere()).await.unwrap();
+        let y = match own.clone() {
+            Some(own) => RouterSocket::builder().identity(own).build(),
+            None => RouterSocket::new(),
+        };
+        y.connect_as(&endpoint, &name("x of y")).unwrap();
+        soon(y.send_to(&name("x of y"), "hi")).await.unwrap();
+        let (peer, message) = soon(x.recv()).await.unwrap();
+        assert_eq!(message, "hi");
+        match own {
+            Some(own) => assert_eq!(peer, own),
+            None => assert!(peer.is_made_up()),
+        }
+        soon(x.send_to(&peer, "ok")).await.unwrap();
+        let (peer, message) = soon(y.recv()).await.unwrap();
+        assert_eq!((peer, message), (name("x of y"), Message::from("ok")));
+    }
 }
 
 /// The other side of a queue that is gone: nobody reads what was meant for the former connection.

@@ -22,6 +22,7 @@ on_every_transport!(
     who_waits_wakes,
     nothing_works_after_close,
     the_events_end,
+    a_context_closes_its_sockets,
 );
 
 async fn close_sends_what_is_queued(transport: Transport) {
@@ -254,7 +255,6 @@ async fn the_events_end(transport: Transport) {
     assert!(soon(pull.events().next()).await.is_none());
 }
 
-/// A peer that reads late: closing waits for it.
 /// The socket closes as soon as its first peer is there, while that peer's session has hardly
 /// begun: on the thread of the test, so that nothing delays the close.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -272,6 +272,7 @@ async fn close_sends_what_a_newcomer_was_given() {
     }
 }
 
+/// A peer that reads late: closing waits for it.
 #[tokio::test]
 async fn close_waits_for_a_slow_reader() {
     const MESSAGES: usize = 200;
@@ -369,8 +370,7 @@ async fn what_is_queued_when_an_endpoint_is_taken_away_lingers_for_ever() {
 }
 
 /// A context ends all of its sockets, whoever has them, and says what was left in all of them.
-#[tokio::test]
-async fn a_context_closes_its_sockets() {
+async fn a_context_closes_its_sockets(transport: Transport) {
     let (context, other) = (wirelark::Context::new(), wirelark::Context::new());
     let lost = |context| {
         PushSocket::builder()
@@ -380,7 +380,7 @@ async fn a_context_closes_its_sockets() {
     };
     let (one, two, stranger) = (lost(&context), lost(&context), lost(&other));
     for push in [&one, &two, &stranger] {
-        push.connect(Transport::Tcp.somewhere()).unwrap();
+        push.connect(transport.somewhere()).unwrap();
         push.try_send("nobody comes for it").unwrap();
     }
     let pull = PullSocket::builder().context(&context).build();
@@ -392,7 +392,7 @@ async fn a_context_closes_its_sockets() {
     stranger.try_send("still open").unwrap();
     // What is made later is as open as ever, and those that are gone cost nothing.
     let later = PullSocket::builder().context(&context).build();
-    later.bind("tcp://127.0.0.1:*").await.unwrap();
+    later.bind(transport.anywhere()).await.unwrap();
     drop((one, two));
     assert_eq!(soon(context.shutdown()).await.unsent, 0);
 }

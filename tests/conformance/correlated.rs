@@ -7,7 +7,7 @@ use futures::future::join_all;
 use tokio::net::TcpListener;
 use wirelark::{
     DisconnectReason, Event, LockStepRecvError, LockStepSendError, Message, PeerFault,
-    ProtocolError, RepSocket, ReqSocket, RequestError, SocketBuilder,
+    ProtocolError, RepSocket, ReqSocket, RequestError, RouterSocket, SocketBuilder,
 };
 
 use crate::kit::raw::RawPeer;
@@ -25,6 +25,7 @@ on_every_transport!(
     what_piles_up_is_sent,
     relaxed_alone_gives_the_connection_up,
     the_last_words_of_a_server,
+    a_number_that_was_not_asked_for,
 );
 
 fn correlated() -> SocketBuilder<ReqSocket> {
@@ -325,6 +326,31 @@ async fn the_last_words_of_a_server(transport: Transport) {
         .await;
         assert_eq!(soon(req.recv()).await.unwrap().text(), "last words");
     }
+}
+
+/// As a ROUTER sees it: a frame of four bytes before the delimiter, which has to come back as it was.
+async fn a_number_that_was_not_asked_for(transport: Transport) {
+    let router = RouterSocket::new();
+    let req = correlated().build();
+    req.connect(router.bind(transport.anywhere()).await.unwrap())
+        .unwrap();
+    for _ in 0..3 {
+        soon(req.send(["ABC", "DEF"])).await.unwrap();
+        let (peer, request) = soon(router.recv()).await.unwrap();
+        let frames: Vec<&[u8]> = request.frames().collect();
+        assert_eq!((frames.len(), frames[0].len()), (4, 4));
+        assert_eq!(frames[1..], [&b""[..], b"ABC", b"DEF"]);
+        let mut wrong = frames[0].to_vec();
+        wrong[0] ^= 1;
+        for (number, text) in [(&wrong[..], "wrong"), (frames[0], "right")] {
+            let reply = [number, b"", text.as_bytes()];
+            soon(router.send_to(&peer, reply.map(<[u8]>::to_vec)))
+                .await
+                .unwrap();
+        }
+        assert_eq!(soon(req.recv()).await.unwrap(), "right");
+    }
+    assert_eq!((req.stats().dropped, req.stats().connections), (3, 1));
 }
 
 /// A correlating REQ and the raw server that it is connected to.

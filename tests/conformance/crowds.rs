@@ -1,6 +1,6 @@
 //! Many at once: sockets, threads, peers that come and go in the same moment.
 
-use wirelark::{PubSocket, PullSocket, PushSocket, SubSocket};
+use wirelark::{PairSocket, PubSocket, PullSocket, PushSocket, SubSocket};
 
 use crate::kit::{soon, until};
 use crate::transport::{Transport, on_every_transport};
@@ -70,6 +70,31 @@ async fn binds_and_connects_in_the_same_moment(transport: Transport) {
     for (pull, push) in pairs {
         assert_eq!(soon(pull).await.unwrap().text(), "found");
         assert_eq!(soon(push).await.unwrap().unsent, 0);
+    }
+    // The other way round: the one that binds sends, and leaves at once.
+    let pairs: Vec<_> = (0..50)
+        .map(|_| {
+            let place = transport.somewhere();
+            let connects = tokio::spawn({
+                let place = place.clone();
+                async move {
+                    let pair = PairSocket::new();
+                    pair.connect(&place).unwrap();
+                    pair.recv().await.unwrap()
+                }
+            });
+            let binds = tokio::spawn(async move {
+                let pair = PairSocket::new();
+                pair.bind(&place).await.unwrap();
+                pair.send("found").await.unwrap();
+                pair.close().await
+            });
+            (connects, binds)
+        })
+        .collect();
+    for (connects, binds) in pairs {
+        assert_eq!(soon(connects).await.unwrap().text(), "found");
+        assert_eq!(soon(binds).await.unwrap().unsent, 0);
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use bytes::Bytes;
 use futures::StreamExt;
 use wirelark::{
     DisconnectReason, Event, Events, Identity, Incompatible, PeerAddress, PeerFault, PubSocket,
@@ -16,6 +17,7 @@ on_every_transport!(
     peers_are_described,
     everything_is_counted,
     sockets_that_cannot_talk_are_told,
+    queues_are_seen_peer_by_peer,
 );
 
 /// The names of the events up to the one called `last`.
@@ -93,6 +95,13 @@ async fn the_connecting_side_is_told() {
         names(&mut events, "Redialing").await,
         ["Disconnected", "Redialing"]
     );
+    // It is found again, and is told in the same words.
+    let pull = PullSocket::new();
+    pull.bind(&place).await.unwrap();
+    let again = names(&mut events, "Ready").await;
+    assert!(again.ends_with(&["Connecting".into(), "Connected".into(), "Ready".into()]));
+    assert!(events.try_next().is_none());
+    soon(pull.close()).await;
     push.disconnect(&place).unwrap();
     wait_for(&mut events, |event| matches!(event, Event::Closed { .. })).await;
     assert!(push.stats().connects_failed >= 1);
@@ -173,6 +182,39 @@ async fn everything_is_counted(transport: Transport) {
     assert_eq!(push.stats().sent.messages, 10);
     assert_eq!((push.stats().connections, pull.stats().connections), (1, 1));
     assert_eq!((push.stats().dropped, pull.stats().dropped), (0, 0));
+}
+
+/// Those of peers that do not read hold what the operating system does not take, which is never all of it;
+/// that of the one that reads is empty.
+async fn queues_are_seen_peer_by_peer(transport: Transport) {
+    let push = PushSocket::builder().send_hwm(40).build();
+    let endpoint = push.bind(transport.anywhere()).await.unwrap();
+    let pulls = [(); 3].map(|()| {
+        let pull = PullSocket::builder().recv_hwm(1).build();
+        pull.connect(&endpoint).unwrap();
+        pull
+    });
+    until(|| push.peers().len() == 3).await;
+    let body = Bytes::from(vec![0; 1 << 20]);
+    while push.try_send(body.clone()).is_ok() {}
+    let depths = || {
+        let peers = push.peers();
+        let depths = peers.iter().map(|peer| peer.send_queue.messages);
+        let mut depths: Vec<u64> = depths.collect();
+        depths.sort_unstable();
+        depths
+    };
+    if transport == Transport::Inproc {
+        // There the queue is that of both ends.
+        assert_eq!(depths(), [41; 3]);
+    }
+    assert!(depths().iter().all(|depth| *depth > 0));
+    until(|| {
+        while pulls[0].try_recv().is_ok() {}
+        depths()[0] == 0
+    })
+    .await;
+    assert!(depths()[1] > 0, "{:?}", depths());
 }
 
 async fn sockets_that_cannot_talk_are_told(transport: Transport) {

@@ -2,13 +2,31 @@
 
 use std::time::Duration;
 
-use wirelark::{DisconnectReason, Event, Heartbeat, PeerFault, PullSocket};
+use futures::future::join_all;
+use wirelark::{AnySocket, DisconnectReason, Event, Heartbeat, PeerFault, PullSocket, SocketType};
 
 use crate::kit::raw::RawPeer;
-use crate::kit::{assert_matches, frames, soon, wait_for};
+use crate::kit::{DEADLINE, assert_matches, frames, soon, until, wait_for};
+use crate::transport::Transport;
 
 fn quick() -> Heartbeat {
     Heartbeat::every(Duration::from_millis(20)).unwrap()
+}
+
+/// One of each family, in both directions; and both transports that have bytes.
+fn couples() -> Vec<(Transport, [SocketType; 2])> {
+    use SocketType::{Dealer, Pair, Pub, Pull, Push, Rep, Req, Router, Sub};
+    let families = [[Dealer, Router], [Req, Rep], [Pull, Push], [Sub, Pub]];
+    let turned = families.map(|[one, other]| [other, one]);
+    let all = families.into_iter().chain(turned).chain([[Pair, Pair]]);
+    let transports = [Transport::Tcp, Transport::Ipc];
+    all.flat_map(|couple| transports.map(|transport| (transport, couple)))
+        .collect()
+}
+
+fn beating(socket_type: SocketType, heartbeat: Heartbeat) -> AnySocket {
+    let builder = AnySocket::builder(socket_type).heartbeat(heartbeat);
+    builder.build().unwrap()
 }
 
 /// PING with its time to live and context, as often as nothing else is to be done; to a peer
@@ -86,4 +104,53 @@ async fn heartbeats_can_be_turned_on_later() {
     // The first thing that the old one hears is the answer to what it asks.
     old.send(frames::ping(b"me")).await;
     assert!(old.frame().await.is("PONG"));
+}
+
+/// Each of them answers by itself, without its user, and the answers are all that is heard from it.
+#[tokio::test]
+async fn every_type_answers_by_itself() {
+    let couples = couples();
+    let answers = couples
+        .into_iter()
+        .map(async |(transport, [asks, answers])| {
+            let asks = beating(asks, quick().with_timeout(2 * DEADLINE));
+            let mut events = asks.events();
+            let endpoint = asks.bind(transport.anywhere()).await.unwrap();
+            let answers = AnySocket::new(answers);
+            answers.connect(&endpoint).unwrap();
+            until(|| asks.peers().len() == 1 && answers.peers().len() == 1).await;
+            let peer = asks.peers().remove(0).peer;
+            for _ in 0..5 {
+                let before = peer.last_received();
+                until(|| peer.last_received() > before).await;
+            }
+            assert_eq!(asks.stats().received.messages, 0);
+            while let Some(event) = events.try_next() {
+                assert!(!matches!(event, Event::Disconnected { .. }), "{event:?}");
+            }
+        });
+    join_all(answers).await;
+}
+
+/// It says that it will be heard from in less time than it takes to be heard from again.
+#[tokio::test]
+async fn a_peer_is_given_up_after_its_own_time_to_live() {
+    let ttl = Duration::from_millis(100);
+    let couples = couples();
+    let ends = couples.into_iter().map(async |(transport, [promises, believes])| {
+        let believes = AnySocket::new(believes);
+        let mut events = believes.events();
+        let endpoint = believes.bind(transport.anywhere()).await.unwrap();
+        let heartbeat = Heartbeat::every(4 * ttl).unwrap();
+        let heartbeat = heartbeat.with_timeout(2 * DEADLINE).with_ttl(ttl).unwrap();
+        let promises = beating(promises, heartbeat);
+        promises.connect(&endpoint).unwrap();
+        let gone = |event: &Event| matches!(event, Event::Disconnected { .. });
+        assert_matches!(
+            wait_for(&mut events, gone).await,
+            Event::Disconnected { reason: DisconnectReason::Fault(PeerFault::Silent { waited }), .. }
+                if waited == ttl
+        );
+    });
+    join_all(ends).await;
 }

@@ -1,10 +1,15 @@
 //! Listeners that the program brings, interfaces by name, and sources to connect from.
 
-use wirelark::{BindError, EndpointProblem, Event, PullSocket, PushSocket, RepSocket, ReqSocket};
+use std::collections::BTreeSet;
+
+use wirelark::{
+    BindError, Endpoint, EndpointProblem, Event, PeerAddress, PullSocket, PushSocket, RepSocket,
+    ReqSocket,
+};
 #[cfg(feature = "ipc")]
 use wirelark::{PubSocket, SubSocket};
 
-use crate::kit::{assert_matches, soon, wait_for};
+use crate::kit::{assert_matches, ports, soon, until, wait_for};
 
 #[tokio::test]
 async fn a_listener_of_the_program_is_taken_over() {
@@ -100,4 +105,68 @@ async fn a_source_shows_at_the_other_end() {
         .await
         .unwrap_err();
     assert_matches!(error, BindError::Endpoint(error) if error.problem == EndpointProblem::SourceInBind);
+}
+
+/// A question to whoever's turn it is, and that it is the turn of this one.
+async fn bounce(req: &ReqSocket, rep: &RepSocket) {
+    soon(req.send(["who", "is there?"])).await.unwrap();
+    let request = soon(rep.recv()).await.unwrap();
+    soon(request.reply("I")).await.unwrap();
+    assert_eq!(soon(req.recv()).await.unwrap(), "I");
+}
+
+/// Connections may come from the same port as long as they lead to different places, also when they are
+/// those of one socket. With its source an endpoint is another one, and has that name.
+#[tokio::test]
+async fn sources_are_shared_by_connections_to_different_places() {
+    for host in ["127.0.0.1", "[::1]"] {
+        let [here, there] = [(); 2].map(|()| RepSocket::new());
+        let Ok(at_here) = here.bind(format!("tcp://{host}:*")).await else {
+            assert!(host.contains("::"), "only IPv6 may be missing, not {host}");
+            continue;
+        };
+        let at_there = there.bind(format!("tcp://{host}:*")).await.unwrap();
+        let sources = [ports::free(), ports::free()];
+        let from = |source: u16, endpoint: &Endpoint| {
+            let address = endpoint.to_string();
+            let address = address.strip_prefix("tcp://").unwrap();
+            format!("tcp://{host}:{source};{address}")
+        };
+        let ways = [
+            [from(sources[0], &at_here), from(sources[1], &at_there)],
+            [from(sources[1], &at_here), from(sources[0], &at_there)],
+        ];
+        let reqs = [(); 2].map(|()| ReqSocket::new());
+        for (req, ways) in reqs.iter().zip(&ways) {
+            for way in ways {
+                req.connect(way).unwrap();
+            }
+        }
+        for req in [&reqs[0], &reqs[1], &reqs[0]] {
+            bounce(req, &here).await;
+            bounce(req, &there).await;
+        }
+        for rep in [&here, &there] {
+            let seen = rep
+                .peers()
+                .into_iter()
+                .map(|stats| match stats.peer.address() {
+                    PeerAddress::Tcp(address) => address.port(),
+                    other => panic!("{other}"),
+                });
+            assert_eq!(seen.collect::<BTreeSet<_>>(), BTreeSet::from(sources));
+        }
+        // Beside one that comes from anywhere, it is another connection.
+        reqs[0].connect(&at_here).unwrap();
+        until(|| here.peers().len() == 3).await;
+        for (req, ways) in reqs.iter().zip(&ways) {
+            for way in ways {
+                req.disconnect(way).unwrap();
+                assert!(req.disconnect(way).is_err());
+            }
+        }
+        reqs[0].disconnect(&at_here).unwrap();
+        here.unbind(&at_here).unwrap();
+        there.unbind(&at_there).unwrap();
+    }
 }

@@ -47,6 +47,7 @@ mod runtimes;
 mod seat;
 mod seeing;
 mod senders;
+mod stalls;
 mod table;
 mod verbs;
 mod water_marks;

@@ -1,7 +1,7 @@
 //! Subscriptions: who gets what, from when to when.
 
 use tokio::net::TcpListener;
-use wirelark::{Message, PubSocket, SubSocket, TryRecvError};
+use wirelark::{Message, PubSocket, SubSocket, TryRecvError, XPubSocket};
 
 use crate::kit::raw::RawPeer;
 use crate::kit::{assert_matches, frames, ports, soon, until};
@@ -19,6 +19,7 @@ on_every_transport!(
     a_subscriber_that_disconnects_is_forgotten,
     a_publisher_that_connects_first,
     topics_of_any_length,
+    both_ends_count_prefixes,
 );
 
 async fn a_prefix_of_the_first_frame_decides(transport: Transport) {
@@ -234,20 +235,46 @@ async fn a_publisher_that_connects_first(transport: Transport) {
 /// With the command's name, and with the single byte of ZMTP 3.0, around every length at which the
 /// header of a frame changes.
 async fn topics_of_any_length(transport: Transport) {
+    let publisher = XPubSocket::new();
+    let endpoint = publisher.bind(transport.anywhere()).await.unwrap();
+    let subscriber = SubSocket::new();
+    subscriber.connect(&endpoint).unwrap();
+    let shown = async |expected: [&[u8]; 2]| {
+        let shown = Message::from(soon(publisher.recv()).await.unwrap());
+        assert_eq!(shown, Message::from(expected.concat()));
+    };
+    for length in [0, 1, 244, 245, 246, 247, 253, 254, 255, 256, 257, 4_096] {
+        let topic: Vec<u8> = (0..length).map(|at| (at % 251) as u8).collect();
+        subscriber.subscribe(&topic).unwrap();
+        shown([b"\x01", &topic]).await;
+        publisher.send(topic.as_slice()).await.unwrap();
+        assert_eq!(soon(subscriber.recv()).await.unwrap().first(), topic);
+        subscriber.unsubscribe(&topic).unwrap();
+        shown([b"\0", &topic]).await;
+    }
+}
+
+/// Whether they lie within each other or not, and in whatever order they come.
+async fn both_ends_count_prefixes(transport: Transport) {
     let publisher = PubSocket::new();
     let endpoint = publisher.bind(transport.anywhere()).await.unwrap();
     let subscriber = SubSocket::new();
     subscriber.connect(&endpoint).unwrap();
-    for length in [0, 1, 244, 245, 246, 247, 253, 254, 255, 256, 257, 4_096] {
-        let topic = vec![b't'; length];
-        subscriber.subscribe(&topic).unwrap();
-        soon(publisher.wait_for_subscribers(&topic, 1))
-            .await
-            .unwrap();
-        publisher.send(topic.as_slice()).await.unwrap();
-        assert_eq!(soon(subscriber.recv()).await.unwrap().byte_len(), length);
-        subscriber.unsubscribe(&topic).unwrap();
-        until(|| publisher.topic_count() == 0).await;
+    for prefixes in [
+        ["prefix 1", "prefix 2", "prefix 3"],
+        ["a", "ab", "abc"],
+        ["xyz", "xy", "x"],
+    ] {
+        for (before, prefix) in prefixes.iter().enumerate() {
+            subscriber.subscribe(prefix).unwrap();
+            assert_eq!(subscriber.topic_count(), before + 1);
+            until(|| publisher.topic_count() == before + 1).await;
+        }
+        for (gone, prefix) in prefixes.iter().rev().enumerate() {
+            subscriber.unsubscribe(prefix).unwrap();
+            assert_eq!(subscriber.topic_count(), 2 - gone);
+            until(|| publisher.topic_count() == 2 - gone).await;
+        }
     }
 }
 
@@ -261,8 +288,7 @@ async fn a_subscriber_filters_on_its_own_side() {
     publisher.greet().await;
     publisher.ready("PUB").await;
     let request = publisher.frame().await;
-    assert!(request.is("SUBSCRIBE"), "{request:?}");
-    assert_eq!(&request.body[10..], b"a");
+    assert_eq!((request.flags, &*request.body), (4, &b"\x09SUBSCRIBEa"[..]));
     publisher.send(frames::message(["b", "unwanted"])).await;
     publisher.send(frames::message(["", "unwanted"])).await;
     publisher.send(frames::message(["ab", "wanted"])).await;
@@ -284,14 +310,16 @@ async fn subscriptions_in_the_form_of_zmtp_3_0() {
     publisher.expect_greeting().await;
     publisher.ready("XPUB").await;
     assert_eq!(publisher.message().await, [b"\x01a"]);
+    publisher.send(frames::last("a message")).await;
+    assert_eq!(soon(subscriber.recv()).await.unwrap().text(), "a message");
     subscriber.unsubscribe("a").unwrap();
     assert_eq!(publisher.message().await, [b"\0a"]);
 }
 
-/// Subscribers of either version ask in their own way and get the same.
+/// Subscribers of either version ask in their own way, which is shown as one, and get the same.
 #[tokio::test]
 async fn subscribers_of_both_versions() {
-    let publisher = PubSocket::new();
+    let publisher = XPubSocket::new();
     let endpoint = publisher.bind("tcp://127.0.0.1:*").await.unwrap();
     let command = b"\x04\x0b\x09SUBSCRIBEA";
     let message = b"\x00\x02\x01A";
@@ -301,12 +329,14 @@ async fn subscribers_of_both_versions() {
         subscriber.expect_greeting().await;
         subscriber.ready("SUB").await;
         subscriber.send(request).await;
-        soon(publisher.wait_for_subscribers("A", 1)).await.unwrap();
+        let shown = Message::from(soon(publisher.recv()).await.unwrap());
+        assert_eq!(shown, Message::from(b"\x01A"));
         publisher.send("ALOL").await.unwrap();
         let frame = subscriber.frame().await;
         assert_eq!((frame.flags, frame.body.as_slice()), (0, &b"ALOL"[..]));
         drop(subscriber);
-        until(|| publisher.peers().is_empty()).await;
+        let shown = Message::from(soon(publisher.recv()).await.unwrap());
+        assert_eq!(shown, Message::from(b"\0A"));
     }
 }
 

@@ -1,14 +1,17 @@
 //! REQ: one question at a time, and only its own answer.
 
+use futures::FutureExt;
 use futures::future::join_all;
 use tokio::net::TcpListener;
 use wirelark::{
-    DisconnectReason, LockStepRecvError, LockStepSendError, PeerFault, ProtocolError, RepSocket,
-    ReqSocket, RequestError,
+    DisconnectReason, LockStepRecvError, LockStepSendError, LockStepTryRecvError,
+    LockStepTrySendError, Message, PeerFault, ProtocolError, RepSocket, ReqSocket, RequestError,
+    RouterSocket,
 };
 
 use crate::kit::raw::RawPeer;
 use crate::kit::{assert_matches, frames, soon, until};
+use crate::router::name;
 use crate::transport::{Transport, on_every_transport};
 
 on_every_transport!(
@@ -21,6 +24,8 @@ on_every_transport!(
     an_abandoned_request_does_not_spoil_the_next,
     an_abandoned_request_that_was_not_sent,
     a_server_that_closes_loses_the_request,
+    only_the_server_that_was_asked_is_heard,
+    without_a_server_nothing_is_asked,
 );
 
 /// Answers every request with `prefix` and its own text.
@@ -83,14 +88,68 @@ async fn servers_that_connected_are_asked_in_turn(transport: Transport) {
         servers.push(rep);
     }
     until(|| req.peers().len() == 5).await;
-    for _ in 0..3 {
+    let round = async || {
         let mut answers = Vec::new();
         for _ in 0..5 {
             answers.push(soon(req.request("")).await.unwrap().text().into_owned());
         }
-        answers.sort();
-        assert_eq!(answers, ["a", "b", "c", "d", "e"]);
+        answers
+    };
+    let first = round().await;
+    for _ in 0..3 {
+        assert_eq!(round().await, first);
     }
+    let mut everybody = first;
+    everybody.sort();
+    assert_eq!(everybody, ["a", "b", "c", "d", "e"]);
+}
+
+/// The others are ready to answer as well, and do, before it does.
+async fn only_the_server_that_was_asked_is_heard(transport: Transport) {
+    let asker = name("asker");
+    let req = ReqSocket::builder().identity(asker.clone()).build();
+    let endpoint = req.bind(transport.anywhere()).await.unwrap();
+    let mut servers = Vec::new();
+    for number in 1..=3 {
+        let router = RouterSocket::new();
+        router.connect(&endpoint).unwrap();
+        // So that their turns come in this order.
+        until(|| req.peers().len() == number && router.peers().len() == 1).await;
+        servers.push(router);
+    }
+    for (turn, asked) in servers.iter().enumerate() {
+        soon(req.send(["who", "are you?"])).await.unwrap();
+        let (from, question) = soon(asked.recv()).await.unwrap();
+        assert_eq!(from, asker);
+        assert_eq!(question, Message::from(["", "who", "are you?"]));
+        let before = req.stats().received.messages;
+        for (_, other) in servers.iter().enumerate().filter(|(at, _)| *at != turn) {
+            soon(other.send_to(&asker, ["", "wrong"])).await.unwrap();
+        }
+        until(|| req.stats().received.messages == before + 2).await;
+        assert_matches!(req.try_recv(), Err(LockStepTryRecvError::Empty));
+        soon(asked.send_to(&asker, ["", "right", &turn.to_string()]))
+            .await
+            .unwrap();
+        let answer = soon(req.recv()).await.unwrap();
+        assert_eq!(answer, Message::from(["right", &turn.to_string()]));
+    }
+}
+
+/// It is not connected to anybody who might come.
+async fn without_a_server_nothing_is_asked(transport: Transport) {
+    let req = ReqSocket::new();
+    let endpoint = req.bind(transport.anywhere()).await.unwrap();
+    match req.try_send("now") {
+        Err(LockStepTrySendError::Full(message)) => assert_eq!(message.text(), "now"),
+        other => panic!("{other:?}"),
+    }
+    let mut asking = Box::pin(req.send("patiently"));
+    assert!((&mut asking).now_or_never().is_none());
+    let rep = RepSocket::new();
+    rep.connect(&endpoint).unwrap();
+    soon(asking).await.unwrap();
+    assert_eq!(soon(rep.recv()).await.unwrap().text(), "patiently");
 }
 
 async fn lock_step(transport: Transport) {
@@ -194,7 +253,7 @@ async fn an_abandoned_request_that_was_not_sent(transport: Transport) {
     req.connect(&place).unwrap();
     for _ in 0..3 {
         let abandoned = req.request("never sent");
-        assert!(futures::FutureExt::now_or_never(abandoned).is_none());
+        assert!(abandoned.now_or_never().is_none());
     }
     let rep = RepSocket::new();
     rep.bind(&place).await.unwrap();
@@ -286,7 +345,7 @@ async fn a_late_answer_on_the_old_connection() {
     assert_eq!(server.message().await, [&b""[..], b"quick"]);
     server.send(frames::message(["", "in", "time"])).await;
     let reply = soon(second).await.unwrap().unwrap();
-    assert_eq!(reply, wirelark::Message::from(["in", "time"]));
+    assert_eq!(reply, Message::from(["in", "time"]));
 }
 
 #[tokio::test]

@@ -22,6 +22,8 @@ on_every_transport!(
     two_routers_learn_of_each_other_by_a_probe,
     a_probe_comes_before_everything_else,
     a_probe_is_counted_where_it_arrives,
+    who_was_probed_can_answer,
+    events_name_who_comes_and_goes,
     many_peers,
     the_stream_ends_with_the_socket,
     a_closed_router,
@@ -158,11 +160,11 @@ async fn a_req_finds_its_answer_behind_the_delimiter(transport: Transport) {
     req.connect(&endpoint).unwrap();
     let serve = async {
         let (peer, message) = soon(router.recv()).await.unwrap();
-        assert_eq!(message, Message::from(["", "question"]));
+        assert_eq!(message, Message::from(["", "a", "question"]));
         soon(router.send_to(&peer, ["", "answer"])).await.unwrap();
     };
-    let (reply, ()) = tokio::join!(soon(req.request("question")), serve);
-    assert_eq!(reply.unwrap().text(), "answer");
+    let (reply, ()) = tokio::join!(soon(req.request(["a", "question"])), serve);
+    assert_eq!(reply.unwrap(), Message::from("answer"));
 }
 
 async fn what_somebody_sent_who_has_left_is_read_under_its_name(transport: Transport) {
@@ -265,6 +267,63 @@ async fn a_probe_comes_before_everything_else(transport: Transport) {
         }
         soon(router.close()).await;
         until(|| dealer.peers().is_empty()).await;
+    }
+}
+
+/// One side probes, the other has no name of its own.
+async fn who_was_probed_can_answer(transport: Transport) {
+    let server = RouterSocket::new();
+    let endpoint = server.bind(transport.anywhere()).await.unwrap();
+    let router = RouterSocket::builder()
+        .identity(name("X"))
+        .probe(true)
+        .build();
+    router.connect(&endpoint).unwrap();
+    let (peer, message) = soon(server.recv()).await.unwrap();
+    assert_eq!((&peer, message), (&name("X"), Message::from("")));
+    soon(server.send_to(&peer, "hello")).await.unwrap();
+    let (made_up, message) = soon(router.recv()).await.unwrap();
+    assert_eq!((made_up.as_bytes().len(), made_up.is_made_up()), (5, true));
+    assert_eq!(message, "hello");
+
+    let dealer = DealerSocket::builder()
+        .identity(name("Y"))
+        .probe(true)
+        .build();
+    dealer.connect(&endpoint).unwrap();
+    let (peer, message) = soon(server.recv()).await.unwrap();
+    assert_eq!((&peer, message), (&name("Y"), Message::from("")));
+    soon(server.send_to(&peer, "hello")).await.unwrap();
+    assert_eq!(soon(dealer.recv()).await.unwrap(), "hello");
+    // Neither of them was probed.
+    assert_matches!(dealer.try_recv(), Err(TryRecvError::Empty));
+    assert_matches!(router.try_recv(), Err(TryRecvError::Empty));
+}
+
+/// Nothing of it is mixed with what it says, not even when it has to go in the middle of a message.
+async fn events_name_who_comes_and_goes(transport: Transport) {
+    let router = RouterSocket::builder().max_message_size(64).build();
+    let mut events = router.events();
+    let endpoint = router.bind(transport.anywhere()).await.unwrap();
+    for too_much in [false, true] {
+        let ada = dealer("ada");
+        ada.connect(&endpoint).unwrap();
+        let came = wait_for(&mut events, |event| matches!(event, Event::Ready { .. }));
+        assert_matches!(came.await, Event::Ready { peer, .. } if peer.known_as() == Some(&name("ada")));
+        soon(ada.send("hello")).await.unwrap();
+        assert_eq!(soon(router.recv()).await.unwrap().1, "hello");
+        if too_much && transport != Transport::Inproc {
+            // The second frame is what the limit does not allow, when the first has come.
+            let message = [b"first".to_vec(), vec![b'*'; 127]];
+            soon(ada.send(message)).await.unwrap();
+        } else {
+            ada.disconnect(&endpoint).unwrap();
+        }
+        let went = wait_for(&mut events, |event| {
+            matches!(event, Event::Disconnected { .. })
+        });
+        assert_matches!(went.await, Event::Disconnected { peer, .. } if peer.known_as() == Some(&name("ada")));
+        assert_matches!(router.try_recv(), Err(TryRecvError::Empty));
     }
 }
 

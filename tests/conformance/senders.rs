@@ -91,7 +91,9 @@ async fn a_subscriber_knows_its_publisher(transport: Transport) {
 }
 
 async fn a_request_knows_its_asker(transport: Transport) {
-    let rep = RepSocket::new();
+    let rep = RepSocket::builder()
+        .metadata(Metadata::new().with("X-Room", "pantry").unwrap())
+        .build();
     let endpoint = rep.bind(transport.anywhere()).await.unwrap();
     let req = ReqSocket::builder()
         .identity(Identity::new("asker 7").unwrap())
@@ -104,7 +106,10 @@ async fn a_request_knows_its_asker(transport: Transport) {
     assert_eq!(room(request.peer()), "kitchen");
     assert_eq!(*request.peer(), rep.peers().remove(0).peer);
     soon(request.reply("the asker")).await.unwrap();
-    assert_eq!(soon(req.recv()).await.unwrap().text(), "the asker");
+    let (server, answer) = soon(req.recv_from()).await.unwrap();
+    assert_eq!(answer, "the asker");
+    assert_eq!(room(&server), "pantry");
+    assert_eq!(server.claims().property("X-Cellar"), None);
 }
 
 async fn a_router_knows_whom_it_names(transport: Transport) {

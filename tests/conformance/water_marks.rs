@@ -3,7 +3,7 @@
 
 use wirelark::{Event, PubSocket, PullSocket, PushSocket, SocketBuilder, SubSocket, TrySendError};
 
-use crate::kit::{assert_matches, soon, wait_for};
+use crate::kit::{assert_matches, soon, until, wait_for};
 use crate::transport::{Transport, on_every_transport};
 
 on_every_transport!(
@@ -14,11 +14,16 @@ on_every_transport!(
 
 /// A publisher never waits, and what its mark allows is not lost either, however slow the way is.
 async fn a_burst_within_the_mark_arrives(transport: Transport) {
-    for mark in [100, 1_000] {
-        let publisher = PubSocket::builder().send_hwm(mark).build();
+    for (mark, under_way) in [(100, false), (1_000, false), (100, true), (1_000, true)] {
+        let publisher = PubSocket::new();
         let endpoint = publisher.bind(transport.anywhere()).await.unwrap();
-        let subscriber = SubSocket::builder().subscribe("").build();
+        let subscriber = SubSocket::new();
         subscriber.connect(&endpoint).unwrap();
+        if under_way {
+            until(|| publisher.peers().len() == 1).await;
+        }
+        publisher.options().set_send_hwm(mark);
+        subscriber.subscribe("").unwrap();
         soon(publisher.wait_for_subscribers("", 1)).await.unwrap();
         for number in 0..mark {
             publisher.try_send(number.to_string()).unwrap();
@@ -105,6 +110,42 @@ async fn inproc_holds_what_both_ends_allow() {
             assert_eq!(fits(push, pull, bind_first).await, 50_000);
         }
     }
+}
+
+/// Where it is the sender that is bound, and the marks are other ones than those it was made with.
+#[tokio::test]
+async fn inproc_holds_as_much_for_a_sender_that_binds() {
+    let ends = async |send, recv| {
+        let place = Transport::Inproc.somewhere();
+        let (push, pull) = (PushSocket::new(), PullSocket::new());
+        push.options().set_send_hwm(send);
+        pull.options().set_recv_hwm(recv);
+        pull.connect(&place).unwrap();
+        push.bind(&place).await.unwrap();
+        (push, pull)
+    };
+    let fill = |push: &PushSocket, from: usize| {
+        let mut count = 0;
+        while push.try_send((from + count).to_string()).is_ok() {
+            count += 1;
+        }
+        count
+    };
+    let (push, _pull) = ends(2, 2).await;
+    assert_eq!((push.options().send_hwm(), fill(&push, 0)), (Some(2), 4));
+    let (push, _pull) = ends(1, 1).await;
+    push.options().set_send_hwm(5);
+    assert_eq!((push.options().send_hwm(), fill(&push, 0)), (Some(5), 6));
+    // A lower mark takes nothing away from what is queued.
+    let (push, pull) = ends(100, 1).await;
+    assert_eq!(fill(&push, 0), 101);
+    push.options().set_send_hwm(70);
+    assert_eq!((push.options().send_hwm(), fill(&push, 0)), (Some(70), 0));
+    for number in 0..101 {
+        assert_eq!(soon(pull.recv()).await.unwrap().text(), number.to_string());
+    }
+    assert!(pull.try_recv().is_err());
+    assert_eq!(fill(&push, 101), 71);
 }
 
 /// Before somebody binds, only the connecting end's own mark counts.

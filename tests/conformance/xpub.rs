@@ -64,10 +64,14 @@ async fn the_first_and_the_last_of_a_prefix_are_shown(transport: Transport) {
     let (first, second) = two_subscribers(&publisher, transport).await;
     first.subscribe("a").unwrap();
     assert_eq!(shown(&publisher).await, b"\x01a");
+    // Again by the same one, and by another one.
+    first.subscribe("a").unwrap();
     second.subscribe("a").unwrap();
     second.subscribe("b").unwrap();
     assert_eq!(shown(&publisher).await, b"\x01b");
     assert_eq!(publisher.topic_count(), 2);
+    first.unsubscribe("a").unwrap();
+    first.unsubscribe("a").unwrap();
     first.unsubscribe("a").unwrap();
     first.subscribe("c").unwrap();
     assert_eq!(shown(&publisher).await, b"\x01c");
@@ -143,9 +147,17 @@ async fn a_departure_cancels(transport: Transport) {
     soon(first.close()).await;
     assert_eq!(shown(&publisher).await, b"\0a");
     assert_eq!(shown(&publisher).await, b"\0c");
-    soon(second.close()).await;
+    let endpoint = publisher.peers().remove(0).peer.endpoint().clone();
+    second.disconnect(&endpoint).unwrap();
     assert_eq!(shown(&publisher).await, b"\0b");
     assert_eq!(shown(&publisher).await, b"\0d");
+    publisher.send("b").await.unwrap();
+    // It wants the same when it comes again, and has missed what was said meanwhile.
+    second.connect(&endpoint).unwrap();
+    assert_eq!(shown(&publisher).await, b"\x01b");
+    assert_eq!(shown(&publisher).await, b"\x01d");
+    publisher.send("b again").await.unwrap();
+    assert_eq!(soon(second.recv()).await.unwrap().text(), "b again");
 }
 
 async fn manual_requests_take_effect_when_accepted(transport: Transport) {
@@ -178,6 +190,10 @@ async fn manual_requests_take_effect_when_accepted(transport: Transport) {
         other => panic!("{other:?} is no cancellation"),
     }
     assert_eq!(publisher.topic_count(), 2);
+    for topic in ["xb", "xc"] {
+        publisher.send(topic).await.unwrap();
+    }
+    assert_eq!(soon(subscriber.recv()).await.unwrap().text(), "xc");
     // What it was given ends with it, and what it had asked for and not cancelled is shown.
     soon(subscriber.close()).await;
     assert_eq!(shown(&publisher).await, b"\0a");
@@ -236,6 +252,9 @@ async fn a_welcome_comes_first(transport: Transport) {
         socket.connect(&endpoint).unwrap();
     }
     soon(publisher.wait_for_subscribers("a", 2)).await.unwrap();
+    let mut requests = [shown(&publisher).await, shown(&publisher).await];
+    requests.sort();
+    assert_eq!(requests, [b"\x01W", b"\x01a"]);
     publisher.send("a").await.unwrap();
     let welcome = soon(subscriber.recv()).await.unwrap();
     assert_eq!(welcome, Message::from(["W", "hello"]));

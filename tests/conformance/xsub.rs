@@ -1,6 +1,8 @@
 //! XSUB: subscriptions by methods and by messages, and messages to publishers.
 
-use wirelark::{Message, PubSocket, SubscriberMessage, TryRecvError, XPubSocket, XSubSocket};
+use wirelark::{
+    Message, PubSocket, SubSocket, SubscriberMessage, TryRecvError, XPubSocket, XSubSocket,
+};
 
 use crate::kit::{assert_matches, soon, until};
 use crate::transport::{Transport, on_every_transport};
@@ -14,6 +16,7 @@ on_every_transport!(
     what_arrives_is_not_filtered,
     subscriptions_are_replayed,
     a_pub_takes_no_messages,
+    a_manual_broker_hears_of_everybody,
 );
 
 async fn shown(publisher: &XPubSocket) -> Message {
@@ -79,6 +82,13 @@ async fn only_a_first_frame_subscribes(transport: Transport) {
     assert_eq!(shown(&publisher).await, Message::from(b"\x01a"));
     assert_eq!(shown(&publisher).await, Message::from(b"\x01b"));
     assert_eq!(shown(&publisher).await, Message::from("y"));
+    // Cancellations are looked for in the same places.
+    let message = Message::from(["x", "\0a", "y"]);
+    subscriber.send(message.clone()).await.unwrap();
+    assert_eq!(shown(&publisher).await, message);
+    subscriber.send(["\0a", "\0b"]).await.unwrap();
+    assert_eq!(shown(&publisher).await, Message::from(b"\0a"));
+    assert_eq!(shown(&publisher).await, Message::from(b"\0b"));
 }
 
 async fn every_cancellation_is_told_if_wanted(transport: Transport) {
@@ -147,4 +157,63 @@ async fn a_pub_takes_no_messages(transport: Transport) {
     assert_eq!(publisher.stats().dropped, 2);
     publisher.send("this").await.unwrap();
     assert_eq!(soon(subscriber.recv()).await.unwrap().text(), "this");
+}
+
+/// Grants what the next request asks for, and passes it on.
+async fn pass_on(backend: &XPubSocket, frontend: &XSubSocket) -> Vec<u8> {
+    let request = soon(backend.recv()).await.unwrap();
+    match &request {
+        SubscriberMessage::Subscribe(request) => request.accept().unwrap(),
+        SubscriberMessage::Cancel(request) => request.accept(),
+        other => panic!("{other:?} is no request"),
+    }
+    let request = Message::from(request);
+    frontend.send(request.clone()).await.unwrap();
+    request.first().to_vec()
+}
+
+/// Also of a second subscriber to the same prefix, and of each one's departure.
+async fn a_manual_broker_hears_of_everybody(transport: Transport) {
+    let frontend = XSubSocket::new();
+    let backend = XPubSocket::builder().manual(true).build();
+    let upstream = frontend.bind(transport.anywhere()).await.unwrap();
+    let downstream = backend.bind(transport.anywhere()).await.unwrap();
+    let publisher = PubSocket::new();
+    publisher.connect(&upstream).unwrap();
+    let mut subscribers = Vec::new();
+    for topics in [&["1"][..], &["1", "2"]] {
+        let subscriber = SubSocket::new();
+        subscriber.connect(&downstream).unwrap();
+        for topic in topics {
+            subscriber.subscribe(topic).unwrap();
+            let expected = [b"\x01", topic.as_bytes()].concat();
+            assert_eq!(pass_on(&backend, &frontend).await, expected);
+        }
+        subscribers.push(subscriber);
+    }
+    soon(publisher.wait_for_subscribers("2", 1)).await.unwrap();
+    for topic in ["1", "2", "3"] {
+        publisher.send([topic, "body"]).await.unwrap();
+    }
+    for topic in ["1", "2"] {
+        let message = soon(frontend.recv()).await.unwrap();
+        assert_eq!(message, Message::from([topic, "body"]));
+        backend.send(message).await.unwrap();
+    }
+    assert_eq!(soon(subscribers[0].recv()).await.unwrap().text(), "1");
+    assert_eq!(soon(subscribers[1].recv()).await.unwrap().text(), "1");
+    assert_eq!(soon(subscribers[1].recv()).await.unwrap().text(), "2");
+    assert_matches!(subscribers[0].try_recv(), Err(TryRecvError::Empty));
+    let second = subscribers.pop().unwrap();
+    soon(subscribers[0].close()).await;
+    assert_eq!(pass_on(&backend, &frontend).await, b"\x001");
+    // The other one still wants it.
+    assert_eq!((frontend.topic_count(), backend.topic_count()), (2, 2));
+    soon(second.close()).await;
+    assert_eq!(pass_on(&backend, &frontend).await, b"\x001");
+    assert_eq!(pass_on(&backend, &frontend).await, b"\x002");
+    until(|| publisher.topic_count() == 0).await;
+    let before = publisher.stats().sent.messages;
+    publisher.send(["1", "body"]).await.unwrap();
+    assert_eq!(publisher.stats().sent.messages, before);
 }

@@ -134,6 +134,37 @@ async fn random_bytes() {
     scene.unharmed().await;
 }
 
+/// The same, from whom we have called: it is called again, and may be a good one then.
+#[tokio::test]
+async fn random_bytes_from_a_server() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let push = PushSocket::builder()
+        .reconnect_interval(Duration::from_millis(1))
+        .reconnect_interval_max(Duration::from_millis(1))
+        .build();
+    push.connect(listener.local_addr().unwrap()).unwrap();
+    let mut noise = Noise(0x5eed_0002);
+    for round in 0..90 {
+        let mut server = RawPeer::accept(&listener).await;
+        if round % 3 > 0 {
+            server.greet().await;
+        }
+        if round % 3 > 1 {
+            server.ready("PULL").await;
+        }
+        // It may hang up before it has heard all of it.
+        let sent = server.try_send(noise.bytes(3_000)).await;
+        if sent.is_err() || round % 2 == 0 {
+            server.reset();
+        }
+    }
+    let mut server = RawPeer::accept(&listener).await;
+    server.greet().await;
+    server.ready("PULL").await;
+    soon(push.send("unharmed")).await.unwrap();
+    assert_eq!(server.message().await, [b"unharmed"]);
+}
+
 #[tokio::test]
 async fn half_a_greeting_and_silence() {
     let limit = Duration::from_millis(300);

@@ -5,10 +5,10 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use wirelark::{Context, DealerSocket, Identity, Passwords, RouterSocket};
+use wirelark::{Context, DealerSocket, Heartbeat, Identity, Passwords, RouterSocket};
 
 use super::dropping::{POLLS, drop_after};
-use super::kit::wait_for;
+use super::kit::{DEADLINE, until, wait_for};
 use super::*;
 
 #[tokio::test]
@@ -261,4 +261,38 @@ async fn strangers_get_a_greeting_and_nothing_else() {
     soon(push.send("after")).await.unwrap();
     assert_eq!(soon(pull.recv()).await.unwrap().text(), "after");
     assert_eq!(pull.peers().len(), 1);
+}
+
+/// PINGs go through whatever the mechanism makes of them, and so do the answers, which is all that comes from
+/// the other side.
+#[tokio::test]
+async fn heartbeats_pass_every_mechanism() {
+    let heartbeat = Heartbeat::every(Duration::from_millis(20)).unwrap();
+    let heartbeat = heartbeat.with_timeout(2 * DEADLINE);
+    for Mechanism {
+        client,
+        server,
+        keys,
+        ..
+    } in mechanisms()
+    {
+        let access = answers(|_| Verdict::admit("ada"));
+        let asks = PullSocket::builder()
+            .security(server(access, &keys))
+            .heartbeat(heartbeat.clone())
+            .build();
+        let mut events = asks.events();
+        let endpoint = soon(asks.bind("tcp://127.0.0.1:*")).await.unwrap();
+        let answers = PushSocket::builder().security(client).build();
+        answers.connect(&endpoint).unwrap();
+        until(|| asks.peers().len() == 1 && answers.peers().len() == 1).await;
+        let peer = asks.peers().remove(0).peer;
+        for _ in 0..5 {
+            let before = peer.last_received();
+            until(|| peer.last_received() > before).await;
+        }
+        while let Some(event) = events.try_next() {
+            assert!(!matches!(event, Event::Disconnected { .. }), "{event:?}");
+        }
+    }
 }

@@ -7,6 +7,7 @@ use wirelark::{
     SecurityFault,
 };
 
+use super::kit::raw::RawPeer;
 use super::*;
 
 #[tokio::test]
@@ -306,4 +307,31 @@ async fn a_client_with_the_wrong_server_key_learns_nothing() {
         ),
         "{theirs:?}"
     );
+}
+
+/// ZMTP 1.0 has no mechanisms, so a peer that speaks it would come past all of them.
+#[tokio::test]
+async fn an_old_version_is_no_way_past_a_mechanism() {
+    for Mechanism { server, keys, .. } in mechanisms() {
+        let asked = answers(|_| panic!("nobody is to be asked"));
+        let pull = PullSocket::builder().security(server(asked, &keys)).build();
+        let mut events = pull.events();
+        let endpoint = soon(pull.bind("tcp://127.0.0.1:*")).await.unwrap();
+        let mut old = RawPeer::connect(&endpoint).await;
+        // An identity that is empty, and a message.
+        old.send(b"\x01\x00\x08\x00sneaky!").await;
+        let reason = failure(&mut events).await;
+        assert!(
+            matches!(
+                reason,
+                DisconnectReason::Fault(PeerFault::Incompatible(Incompatible::Version {
+                    major: 1,
+                    ..
+                }))
+            ),
+            "{reason:?}"
+        );
+        old.rest().await;
+        assert!(pull.try_recv().is_err());
+    }
 }

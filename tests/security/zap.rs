@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use wirelark::{Context, Message, RepSocket, RouterSocket, Zap};
+use wirelark::{Context, Identity, Message, RepSocket, ReqSocket, RouterSocket, SocketType, Zap};
 
 use super::*;
 
@@ -110,12 +110,12 @@ impl Handler {
         Self { router, access }
     }
 
-    async fn asked(&self) -> wirelark::Identity {
+    async fn asked(&self) -> Identity {
         soon(self.router.recv()).await.unwrap().0
     }
 
     /// The one who asked may have given up.
-    fn answers(&self, to: &wirelark::Identity, status: &str) {
+    fn answers(&self, to: &Identity, status: &str) {
         let reply = ["", "1.0", "1", status, "", "mallory", ""];
         let _ = self.router.try_send_to(to, Message::from(reply));
     }
@@ -188,5 +188,50 @@ async fn a_handler_that_says_nothing_lets_nobody_in() {
         }
         assert_eq!(denial(&mut meeting.pulled).await, 300);
         assert!(meeting.pull.peers().is_empty());
+    }
+}
+
+/// It is told who asks, and what it says of a peer comes with what that peer sends, however long the name is
+/// that the peer gives itself.
+#[tokio::test]
+async fn what_a_handler_says_comes_with_every_message() {
+    let own = Identity::new("desk").unwrap();
+    let longest = Identity::new(vec![b'i'; 255]).unwrap();
+    for Mechanism {
+        client,
+        server,
+        keys,
+        ..
+    } in mechanisms()
+    {
+        let context = Context::new();
+        let handler = RepSocket::builder().context(&context).build();
+        soon(handler.bind("inproc://zeromq.zap.01")).await.unwrap();
+        let asked = tokio::spawn(async move {
+            let request = soon(handler.recv()).await.unwrap();
+            let who = request.message().frame(4).unwrap().to_vec();
+            let metadata = "\x05Hello\0\0\0\x05World";
+            let reply = ["1.0", "1", "200", "OK", "ada", metadata];
+            request.reply(reply).await.unwrap();
+            who
+        });
+        let access = Access::by(Zap::of(&context)).domain("cave");
+        let router = RouterSocket::builder().identity(own.clone());
+        let router = router.security(server(access, &keys)).build();
+        let endpoint = soon(router.bind("tcp://127.0.0.1:*")).await.unwrap();
+        let req = ReqSocket::builder().identity(longest.clone());
+        let req = req.security(client).build();
+        req.connect(&endpoint).unwrap();
+        soon(req.send("hello")).await.unwrap();
+        let (peer, message) = soon(router.recv_from()).await.unwrap();
+        assert_eq!(message, Message::from(["", "hello"]));
+        assert_eq!(asked.await.unwrap(), b"desk");
+        let user = peer.user().unwrap();
+        assert_eq!(user.id(), "ada");
+        assert_eq!(user.property("Hello"), Some(&b"World"[..]));
+        assert_eq!(user.property("No Such"), None);
+        assert_eq!(peer.known_as(), Some(&longest));
+        assert_eq!(peer.socket_type(), SocketType::Req);
+        assert!(peer.address().to_string().starts_with("tcp://127.0.0.1:"));
     }
 }
