@@ -271,6 +271,13 @@ impl FairQueue {
         self.outrun.load(Ordering::Relaxed) && self.outrun.swap(false, Ordering::Relaxed)
     }
 
+    /// Whoever was told to wait just now does so on a thread of its own, or not: see [`Listener`]. Among
+    /// several peers that makes no difference: who has woken it has others to look after.
+    pub(crate) fn note_apart(&self, apart: bool) {
+        let has_one = || self.state.lock().peers.len() == 1;
+        self.line.note_apart(apart && has_one());
+    }
+
     /// Gives up waiting; a wake-up that had come goes to the next in line.
     pub(crate) fn leave(&self, ticket: &mut Ticket) {
         self.line.leave(ticket);
@@ -297,6 +304,10 @@ impl Listener for FairQueue {
     fn signal(&self, token: Token, _: Signal) {
         // Never urgent: what lies in the pipes waits there until somebody receives.
         let _ = self.line.signal(token);
+    }
+
+    fn is_awaited_apart(&self) -> bool {
+        self.line.is_awaited_apart()
     }
 }
 

@@ -19,6 +19,8 @@ pub(super) struct Line {
     news: AtomicBool,
     /// How many stand in line: likewise.
     waiting: AtomicUsize,
+    /// See [`is_awaited_apart`](Self::is_awaited_apart).
+    apart: AtomicBool,
     closed: AtomicBool,
 }
 
@@ -57,6 +59,7 @@ impl Line {
         state.note(token);
         self.news.store(true, Ordering::Release);
         let wake = state.waiters.wake_one();
+        self.apart.store(false, Ordering::Relaxed);
         let urgent = state.urgent;
         drop(state);
         wake.into_iter().for_each(Waker::wake);
@@ -108,6 +111,17 @@ impl Line {
         state.waiters.wait(ticket, cx.waker());
         self.waiting.store(state.waiters.len(), Ordering::Release);
         true
+    }
+
+    /// Who has just begun to wait, on a thread of its own or not.
+    pub(super) fn note_apart(&self, apart: bool) {
+        self.apart.store(apart, Ordering::Relaxed);
+    }
+
+    /// Whether the next signal wakes another thread than those of the runtime, as far as one can tell
+    /// beforehand: nothing but speed may depend on it.
+    pub(super) fn is_awaited_apart(&self) -> bool {
+        self.apart.load(Ordering::Relaxed)
     }
 
     /// The holder of `ticket` got what it came for. A pipe signals once for all that it has, so

@@ -255,6 +255,11 @@ impl Routes {
         self.inbox.try_next_from(read_from)
     }
 
+    /// Whoever was told to wait just now does so on a thread of its own, or not.
+    pub(crate) fn note_apart(&self, apart: bool) {
+        self.inbox.note_apart(apart);
+    }
+
     /// As [`poll_next`](Self::poll_next), with all that is known of the sender.
     pub(crate) fn poll_next_from(
         &self,

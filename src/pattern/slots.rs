@@ -36,6 +36,10 @@ impl<T> Slots<T> {
         token
     }
 
+    pub(crate) fn len(&self) -> usize {
+        self.entries.len() - self.free.len()
+    }
+
     pub(crate) fn tokens(&self) -> Vec<Token> {
         self.iter().map(|(token, _)| token).collect()
     }

@@ -7,6 +7,7 @@
 pub(crate) mod acceptor;
 mod auth;
 pub(crate) mod backoff;
+mod courtesy;
 pub(crate) mod dialer;
 mod direct;
 mod handshake;

@@ -13,6 +13,7 @@ use tokio::io::{AsyncRead, ReadBuf};
 use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::time::Sleep;
 
+use super::courtesy::Courtesy;
 use super::direct::Direct;
 use super::session::{fault, io, poll_read, poll_write};
 use super::{Hub, Pipes};
@@ -28,9 +29,6 @@ use crate::wire::transmit::Transmit;
 
 /// Turns of reading and writing before other tasks get the thread.
 const TURNS: usize = 32;
-
-/// What is taken so soon after something else belongs to the same burst.
-const BURST: Duration = Duration::from_micros(10);
 
 /// Silence after which a connection gives its buffers back.
 const IDLE: Duration = Duration::from_secs(1);
@@ -60,10 +58,7 @@ pub(super) struct Traffic {
     active: bool,
     idle_check: Option<Instant>,
     farewell: Option<Instant>,
-    /// Whether senders may run on other threads than this session.
-    has_threads: bool,
-    /// When it last took messages from its pipe.
-    took_at: Option<Instant>,
+    courtesy: Courtesy,
 }
 
 impl Traffic {
@@ -83,6 +78,8 @@ impl Traffic {
                 .outbound
                 .open_shortcut(Arc::clone(&direct) as Arc<dyn Shortcut>);
         }
+        let has_threads = hub.io_threads() > 0
+            || Handle::current().runtime_flavor() != RuntimeFlavor::CurrentThread;
         Self {
             read,
             write: Some(write),
@@ -97,9 +94,7 @@ impl Traffic {
             active: false,
             idle_check: None,
             farewell: None,
-            has_threads: hub.io_threads() > 0
-                || Handle::current().runtime_flavor() != RuntimeFlavor::CurrentThread,
-            took_at: None,
+            courtesy: Courtesy::new(has_threads),
         }
     }
 
@@ -164,7 +159,7 @@ impl Traffic {
                     Poll::Pending => Poll::Pending,
                 }
             } else {
-                self.give_way();
+                self.courtesy.give_way(|| self.pipes.outbound.is_light());
                 self.pipes.outbound.poll_take(cx)
             };
             self.transmit = Some(match take {
@@ -172,7 +167,7 @@ impl Traffic {
                     if let Some(direct) = &self.direct {
                         direct.took(batch.messages());
                     }
-                    self.took_at = Some(Instant::now());
+                    self.courtesy.has_taken(batch.messages());
                     self.connection.outbound(batch).map_err(fault)?
                 }
                 Poll::Ready(Take::Begun(transmit)) => transmit,
@@ -196,19 +191,6 @@ impl Traffic {
                 }
                 Ok(true)
             }
-        }
-    }
-
-    /// In the middle of a burst, lets a sender on another thread gather more before this session
-    /// takes what there is. Only matters where both want the same processor: the sender would be
-    /// stopped for a write of a few messages, each time anew. On a processor of its own, the
-    /// session goes on at once.
-    ///
-    /// What senders write by themselves is not a burst: who has just done so waits for an answer.
-    fn give_way(&self) {
-        let is_burst = || self.took_at.is_some_and(|at| at.elapsed() < BURST);
-        if self.has_threads && is_burst() && self.pipes.outbound.is_light() {
-            std::thread::yield_now();
         }
     }
 
@@ -260,7 +242,11 @@ impl Traffic {
             Some(Incoming::Messages(batch)) => {
                 match &self.pipes.inbound {
                     // A closed pipe ends the session in the next turn.
-                    Some(inbound) => drop(inbound.push_chunk(batch)),
+                    Some(inbound) => {
+                        let messages = batch.messages();
+                        let is_apart = inbound.push_chunk(batch).unwrap_or(false);
+                        self.courtesy.has_delivered(messages, is_apart);
+                    }
                     None => self.pipes.outbound.count_unusable(batch.messages() as u64),
                 }
                 return Ok(true);

@@ -219,13 +219,14 @@ impl Pipe {
     }
 
     /// Hands over a chunk that was read from a connection. The session has asked for the room
-    /// before it decoded the chunk.
-    pub(crate) fn push_chunk(&self, chunk: Batch) -> Result<(), PushError> {
+    /// before it decoded the chunk. Returns whether that has woken somebody on a thread of its own.
+    pub(crate) fn push_chunk(&self, chunk: Batch) -> Result<bool, PushError> {
         let mut due = Due::default();
         let mut state = self.state.lock();
         if state.closed.is_some() {
             return Err(PushError::Closed);
         }
+        let wakes_a_thread = state.consumer.is_awaited_apart();
         if chunk.bytes() < COPY_CHUNK {
             let put = |batch: &mut Batch| {
                 batch.append(&chunk);
@@ -238,7 +239,7 @@ impl Pipe {
             state.conflate(&mut due);
             due.add(state.tell_consumer());
         }
-        Ok(())
+        Ok(wakes_a_thread)
     }
 
     /// How much fits; pending while nothing does. An error when the pipe is closed.

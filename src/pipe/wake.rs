@@ -36,6 +36,11 @@ pub(crate) enum Signal {
 /// Called with no pipe locked, from whichever task made the change; must not block.
 pub(crate) trait Listener: Send + Sync {
     fn signal(&self, token: Token, signal: Signal);
+
+    /// Whether the next signal wakes somebody who waits on a thread of its own, as the main task does.
+    fn is_awaited_apart(&self) -> bool {
+        false
+    }
 }
 
 /// One end of a pipe, as the other end sees it: whether it waits, and how to reach it.
@@ -210,6 +215,14 @@ impl End {
 
     pub(super) const fn is_waiting(&self) -> bool {
         self.waiting
+    }
+
+    /// Whether the next change wakes a thread of its own.
+    pub(super) fn is_awaited_apart(&self) -> bool {
+        match &self.notify {
+            Notify::Listener(listener, _) => self.waiting && listener.is_awaited_apart(),
+            Notify::Nobody | Notify::Task(_) => false,
+        }
     }
 
     /// The wake-up that a change calls for: none unless this end waits.

@@ -83,6 +83,13 @@ pub(super) fn give_way() {
     }
 }
 
+/// Whether the caller is no task of a runtime but the future of a `block_on`, which has a thread of its own
+/// wherever a runtime has several.
+#[cold]
+pub(super) fn is_apart() -> bool {
+    tokio::task::try_id().is_none()
+}
+
 #[cfg(test)]
 mod tests {
     use std::task::Waker;

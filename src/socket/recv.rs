@@ -100,7 +100,7 @@ impl Inbox {
             }
         };
         match (next, received) {
-            (Poll::Pending, _) => Poll::Pending,
+            (Poll::Pending, _) => self.waits(),
             (Poll::Ready(_), Some(message)) => Poll::Ready(Ok(message)),
             (Poll::Ready(_), None) => closed(),
         }
@@ -129,7 +129,17 @@ impl Inbox {
         let mut unwanted = Vec::new();
         let read = |_, peer: &Peer, batch: &mut Batch| self.pop_from(peer, batch, &mut unwanted);
         let next = self.queue.poll_next_from(cx, ticket, read);
-        next.map(|received| received.ok_or(RecvError::Closed))
+        match next {
+            Poll::Pending => self.waits(),
+            Poll::Ready(received) => Poll::Ready(received.ok_or(RecvError::Closed)),
+        }
+    }
+
+    /// The caller waits from now on, here.
+    #[cold]
+    fn waits<T>(&self) -> Poll<T> {
+        self.queue.note_apart(pace::is_apart());
+        Poll::Pending
     }
 
     fn pop_from(
@@ -350,5 +360,61 @@ impl Stream for MessageStream {
 impl Drop for MessageStream {
     fn drop(&mut self) {
         self.inbox.queue.leave(&mut self.ticket);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::poll_fn;
+
+    use super::*;
+    use crate::options::Capacity;
+    use crate::pattern::PeerId;
+    use crate::pipe::Pipe;
+
+    fn batch() -> Batch {
+        let mut batch = Batch::default();
+        batch.push(&[], &Message::from("x"), usize::MAX);
+        batch
+    }
+
+    /// What a connection learns that delivers a message to whoever waits for one of these peers.
+    async fn wakes_a_thread(peers: u64) -> bool {
+        let inbox = Inbox::default();
+        let pipes: Vec<_> = (0..peers)
+            .map(|_| {
+                Pipe::new(
+                    Capacity {
+                        messages: 10,
+                        bytes: usize::MAX,
+                    },
+                    0,
+                )
+            })
+            .collect();
+        for (id, pipe) in (0..).zip(&pipes) {
+            inbox
+                .queue
+                .attach(PeerId(id), &Peer::somebody(), Arc::clone(pipe));
+        }
+        let mut recv = Recv::new(&inbox);
+        poll_fn(|cx| {
+            assert!(Pin::new(&mut recv).poll(cx).is_pending());
+            Poll::Ready(())
+        })
+        .await;
+        let answers: Vec<_> = (0..2)
+            .map(|_| pipes[0].push_chunk(batch()).unwrap())
+            .collect();
+        assert!(!answers[1], "it is awake already");
+        answers[0]
+    }
+
+    #[tokio::test]
+    async fn a_connection_knows_whether_it_wakes_another_thread() {
+        assert!(wakes_a_thread(1).await, "the main task");
+        assert!(!wakes_a_thread(2).await, "it has others to look after");
+        let in_a_task = tokio::spawn(wakes_a_thread(1)).await.unwrap();
+        assert!(!in_a_task, "a task is on the runtime's threads");
     }
 }

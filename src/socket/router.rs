@@ -11,7 +11,7 @@ use super::builder::{
 };
 use super::core::Core;
 use super::handle::{Handle, common_methods};
-use super::pace::Pace;
+use super::pace::{self, Pace};
 use crate::endpoint::{Endpoint, EndpointError};
 use crate::error::{ConnectError, RecvError, SendToError, TryRecvError, TrySendToError};
 use crate::identity::Identity;
@@ -358,7 +358,17 @@ impl Desk {
         ticket: &mut Ticket,
     ) -> Poll<Option<(Identity, Message)>> {
         ready!(self.receiving.poll(cx));
-        self.law.poll_next(cx, ticket)
+        match self.law.poll_next(cx, ticket) {
+            Poll::Pending => self.waits(),
+            next => next,
+        }
+    }
+
+    /// The caller waits from now on, here.
+    #[cold]
+    fn waits<T>(&self) -> Poll<T> {
+        self.law.note_apart(pace::is_apart());
+        Poll::Pending
     }
 }
 
@@ -388,7 +398,10 @@ impl Future for RecvFrom<'_> {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let Recv { desk, ticket } = &mut self.0;
         ready!(desk.receiving.poll(cx));
-        desk.law.poll_next_from(cx, ticket)
+        match desk.law.poll_next_from(cx, ticket) {
+            Poll::Pending => desk.waits(),
+            next => next,
+        }
     }
 }
 
