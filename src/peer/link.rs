@@ -217,7 +217,11 @@ pub(crate) fn join(bound: &Bound, caller: &Arc<Caller>) {
     };
     if let Some(reason) = refusal {
         if matches!(reason, DisconnectReason::Closed) {
-            // What is queued is with the server now.
+            // What is queued is with the server now. Whoever closes the client may be about to say that there
+            // is no more, and until then it would not be the server's after the link.
+            if let Some(standing) = &caller.standing {
+                standing.outbound.close(CloseReason::Done);
+            }
             caller.cancel();
         }
         let (stands, endpoint) = (caller.standing.is_some(), caller.endpoint.clone());

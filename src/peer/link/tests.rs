@@ -1,16 +1,27 @@
-//! Callers that find a socket which is closing, or gone.
+//! Callers that find a socket which is closing, or gone, or that close themselves.
 
 use super::*;
 use crate::options::Options;
-use crate::peer::{Admitted, Pulse, Unfinished};
+use crate::peer::{Admission, Admitted, Pulse, Standing, Unfinished};
+use crate::pipe::Take;
+use crate::pipe::wake::{Listener, Signal, Token};
 
-/// A socket that is closing and has not given up its name yet.
+/// A socket that takes whoever comes, and what they bring; or one that is closing and has not given up its name
+/// yet.
 #[derive(Debug)]
-struct Closing(Options);
+struct Socket {
+    closing: bool,
+}
 
-impl Hub for Closing {
+struct Deaf;
+
+impl Listener for Deaf {
+    fn signal(&self, _: Token, _: Signal) {}
+}
+
+impl Hub for Socket {
     fn options(&self) -> Arc<Options> {
-        Arc::new(self.0.clone())
+        Arc::default()
     }
 
     fn socket_type(&self) -> SocketType {
@@ -41,8 +52,17 @@ impl Hub for Closing {
         true
     }
 
-    fn admit(&self, _: Newcomer) -> Result<Admitted, DisconnectReason> {
-        Err(DisconnectReason::Closed)
+    fn admit(&self, newcomer: Newcomer) -> Result<Admitted, DisconnectReason> {
+        if self.closing {
+            return Err(DisconnectReason::Closed);
+        }
+        if let Some(inbound) = newcomer.pipes.inbound {
+            inbound.consume_for(Arc::new(Deaf), 0);
+        }
+        Ok(Admitted {
+            admission: Admission::granted(),
+            displaced: None,
+        })
     }
 
     fn displace(&self, _: PeerId) {}
@@ -65,12 +85,12 @@ impl Hub for Closing {
 }
 
 fn closing() -> Arc<dyn Hub> {
-    Arc::new(Closing(Options::default()))
+    Arc::new(Socket { closing: true })
 }
 
-fn caller(client: &Arc<dyn Hub>, names: &Arc<Names>) -> Arc<Caller> {
+fn caller(client: &Arc<dyn Hub>, names: &Arc<Names>, standing: Option<Standing>) -> Arc<Caller> {
     let endpoint = "inproc://x".parse().unwrap();
-    Caller::new(client, endpoint, "x", Arc::clone(names), None)
+    Caller::new(client, endpoint, "x", Arc::clone(names), standing)
 }
 
 fn bound(server: &Arc<dyn Hub>) -> Bound {
@@ -82,7 +102,7 @@ fn who_is_refused_by_a_closing_socket_waits_for_the_next_one() {
     let names = Arc::new(Names::default());
     let (server, client) = (closing(), closing());
     names.bind("x", bound(&server)).unwrap();
-    caller(&client, &names).call();
+    caller(&client, &names, None).call();
     let successor = closing();
     let waiting = names.bind("x", bound(&successor)).unwrap();
     assert_eq!(waiting.len(), 1);
@@ -96,7 +116,7 @@ fn who_finds_a_socket_that_is_gone_waits_for_the_next_one() {
     let names = Arc::new(Names::default());
     let client = closing();
     names.bind("x", bound(&closing())).unwrap();
-    caller(&client, &names).call();
+    caller(&client, &names, None).call();
     assert_eq!(names.bind("x", bound(&client)).unwrap().len(), 1);
 }
 
@@ -113,4 +133,26 @@ fn who_gives_up_a_name_late_does_not_take_it_from_the_same_socket() {
     assert!(names.bind("x", bound(&server)).is_err());
     second.give_up(&names);
     names.bind("x", bound(&server)).unwrap();
+}
+
+/// It has begun to close when it is joined, and has not come to its queue yet.
+#[test]
+fn what_a_closing_caller_has_queued_is_with_the_server() {
+    let names = Arc::new(Names::default());
+    let server: Arc<dyn Hub> = Arc::new(Socket { closing: false });
+    let client = closing();
+    let outbound = inproc_pipe(Options::default().send);
+    put_probe(&outbound);
+    let standing = Standing {
+        id: PeerId(0),
+        outbound: Arc::clone(&outbound),
+    };
+    let caller = caller(&client, &names, Some(standing));
+    names.bind("x", bound(&server)).unwrap();
+    Arc::clone(&caller).call();
+    // Now it comes there, and nobody has to wait for another server.
+    assert!(caller.retire().is_none());
+    assert!(outbound.is_consumed());
+    assert!(matches!(outbound.take(), Take::Batch(batch) if batch.messages() == 1));
+    assert!(matches!(outbound.take(), Take::Closed(CloseReason::Done)));
 }
