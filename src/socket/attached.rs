@@ -74,6 +74,12 @@ impl Attached {
         self.endpoint == *name || self.given == *name
     }
 
+    /// Whether nobody calls any more for what is queued here.
+    #[cfg(feature = "inproc")]
+    pub(super) fn is_over(&self) -> bool {
+        matches!(&self.kind, Kind::Caller { caller, .. } if caller.is_over())
+    }
+
     pub(super) const fn is_bound(&self) -> bool {
         match &self.kind {
             Kind::Listener { .. } => true,

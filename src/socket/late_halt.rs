@@ -53,10 +53,21 @@ impl Core {
 
     /// An endpoint that was taken away has come to its end. Counts what nobody has come for until then,
     /// or the dialer has given up before; once.
-    pub(super) fn count_left(&self, gone: &Attached) {
+    pub(super) fn count_left(&self, gone: &Arc<Attached>) {
+        let mut state = self.state.lock();
+        state.leaving.retain(|other| !Arc::ptr_eq(other, gone));
+        drop(state);
         let left = gone.undelivered().map(|standing| standing.outbound.drain());
         let left = left.unwrap_or_default();
         self.count_departed(left.iter().map(|batch| batch.messages() as u64).sum());
+    }
+
+    /// As [`count_left`](Self::count_left), for all that have come to their end where no task says so.
+    #[cfg(feature = "inproc")]
+    pub(super) fn count_over(&self) {
+        let leaving = self.state.lock().leaving.clone();
+        let over = leaving.iter().filter(|gone| gone.is_over());
+        over.for_each(|gone| self.count_left(gone));
     }
 
     /// Messages had nowhere to go when a peer, or the way to it, was given up.

@@ -232,6 +232,8 @@ impl Core {
                         && named.as_ref().is_some_and(|named| attached.is_named(named))
                 });
             state.endpoints = kept;
+            let queues = gone.iter().filter(|gone| gone.standing().is_some());
+            state.leaving.extend(queues.cloned());
             gone
         };
         if gone.is_empty() {
@@ -240,6 +242,8 @@ impl Core {
             });
         }
         gone.iter().for_each(|attached| attached.retire(self));
+        #[cfg(feature = "inproc")]
+        self.count_over();
         // Only now: who is admitted later finds the endpoint retired.
         let peers = self.peers_at(&gone);
         for standing in gone.iter().filter_map(|attached| attached.standing()) {
@@ -326,15 +330,16 @@ impl Core {
         {
             return;
         }
-        endpoints.iter().for_each(|attached| attached.halt());
-        let pipes: Vec<Arc<Pipe>> = {
+        let (leaving, pipes) = {
             let state = self.state.lock();
-            state
-                .peers
-                .values()
+            let peers = state.peers.values();
+            let pipes: Vec<Arc<Pipe>> = peers
                 .map(|peer| Arc::clone(&peer.newcomer.pipes.outbound))
-                .collect()
+                .collect();
+            (state.leaving.clone(), pipes)
         };
+        let ending = endpoints.iter().chain(&leaving);
+        ending.for_each(|attached| attached.halt());
         pipes.iter().for_each(|pipe| pipe.close(CloseReason::Now));
         // Elapses only when the runtime does not get to its tasks; the report is due all the same.
         let _ = tokio::time::timeout(HALT, self.tasks.ended()).await;
@@ -342,6 +347,8 @@ impl Core {
 
     /// Counts what was left, and reports.
     pub(super) fn conclude(&self, endpoints: &[Arc<Attached>]) {
+        let leaving = self.state.lock().leaving.clone();
+        leaving.iter().for_each(|gone| self.count_left(gone));
         let unsent = self.count_unsent();
         let standing = endpoints
             .iter()
@@ -364,10 +371,8 @@ impl Core {
     /// What has not left this socket.
     pub(super) fn count_unsent(&self) -> u64 {
         let state = self.state.lock();
-        let standing = state
-            .endpoints
-            .iter()
-            .filter_map(|attached| attached.undelivered());
+        let endpoints = state.endpoints.iter().chain(&state.leaving);
+        let standing = endpoints.filter_map(|attached| attached.undelivered());
         let own = state
             .peers
             .values()

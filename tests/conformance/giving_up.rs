@@ -217,3 +217,20 @@ async fn what_an_endpoint_left_behind_is_in_the_report() {
         }
     }
 }
+
+/// What is leaving under an earlier linger time leaves when the socket does.
+#[tokio::test]
+async fn what_is_leaving_does_not_outstay_the_linger_of_close() {
+    for transport in Transport::ALL {
+        let push = PushSocket::builder().linger(None).build();
+        let place = transport.somewhere();
+        push.connect(&place).unwrap();
+        soon(push.send("x")).await.unwrap();
+        push.disconnect(&place).unwrap();
+        // What watches over it goes by the linger time that it finds.
+        tokio::task::yield_now().await;
+        push.options().set_linger(Duration::ZERO);
+        assert_eq!(soon(push.close()).await.unsent, 1, "{transport:?}");
+        assert_eq!(push.stats().drops.departed, 1, "{transport:?}");
+    }
+}
