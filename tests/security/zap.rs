@@ -98,16 +98,18 @@ async fn without_a_handler_of_zap_nobody_gets_in() {
 /// A ROUTER, which may answer when and as often as it likes.
 struct Handler {
     router: RouterSocket,
-    access: Access,
 }
 
 impl Handler {
-    async fn new(deadline: Duration) -> Self {
+    /// A meeting about which it is asked, and has so long to answer.
+    async fn is_asked(deadline: Duration) -> (Self, Meeting) {
         let context = Context::new();
         let router = RouterSocket::builder().context(&context).build();
         soon(router.bind("inproc://zeromq.zap.01")).await.unwrap();
         let access = Access::by(Zap::of(&context)).deadline(deadline);
-        Self { router, access }
+        let [_, plain, _] = mechanisms();
+        let meeting = meet(Security::PlainServer { access }, plain.client).await;
+        (Self { router }, meeting)
     }
 
     async fn asked(&self) -> Identity {
@@ -121,12 +123,6 @@ impl Handler {
     }
 }
 
-fn plain_server(access: &Access) -> [Security; 2] {
-    let [_, plain, _] = mechanisms();
-    let access = access.clone();
-    [Security::PlainServer { access }, plain.client]
-}
-
 async fn denial(events: &mut Events) -> u16 {
     match failure(events).await {
         DisconnectReason::Denied(denial) => denial.status(),
@@ -136,9 +132,7 @@ async fn denial(events: &mut Events) -> u16 {
 
 #[tokio::test]
 async fn a_late_answer_is_good_for_nobody() {
-    let handler = Handler::new(Duration::from_millis(20)).await;
-    let [server, client] = plain_server(&handler.access);
-    let mut meeting = meet(server, client).await;
+    let (handler, mut meeting) = Handler::is_asked(Duration::from_millis(20)).await;
     let mut late = handler.asked().await;
     // It comes again, and what was meant for the time before arrives first.
     while denial(&mut meeting.pulled).await == 300 {
@@ -152,9 +146,7 @@ async fn a_late_answer_is_good_for_nobody() {
 
 #[tokio::test]
 async fn the_first_answer_counts() {
-    let handler = Handler::new(Duration::from_secs(60)).await;
-    let [server, client] = plain_server(&handler.access);
-    let mut meeting = meet(server, client).await;
+    let (handler, mut meeting) = Handler::is_asked(Duration::from_secs(60)).await;
     let asked = handler.asked().await;
     handler.answers(&asked, "400");
     handler.answers(&asked, "200");
@@ -164,9 +156,7 @@ async fn the_first_answer_counts() {
 
 #[tokio::test]
 async fn an_answer_without_an_envelope_is_none() {
-    let handler = Handler::new(Duration::from_secs(60)).await;
-    let [server, client] = plain_server(&handler.access);
-    let mut meeting = meet(server, client).await;
+    let (handler, mut meeting) = Handler::is_asked(Duration::from_secs(60)).await;
     let asked = handler.asked().await;
     let reply = ["1.0", "1", "200", "", "mallory", ""];
     handler
@@ -180,9 +170,7 @@ async fn an_answer_without_an_envelope_is_none() {
 async fn a_handler_that_says_nothing_lets_nobody_in() {
     // It reads, or does not even do that.
     for reads in [true, false] {
-        let handler = Handler::new(Duration::from_millis(20)).await;
-        let [server, client] = plain_server(&handler.access);
-        let mut meeting = meet(server, client).await;
+        let (handler, mut meeting) = Handler::is_asked(Duration::from_millis(20)).await;
         if reads {
             handler.asked().await;
         }
