@@ -181,7 +181,7 @@ impl ReadBuffer {
     }
 
     #[cfg(test)]
-    pub(super) const fn capacity(&self) -> usize {
+    pub(super) fn capacity(&self) -> usize {
         self.buffer.capacity()
     }
 }
