@@ -17,6 +17,8 @@ use tracing::span::{Attributes, Id};
 use tracing::{Event, Level, Subscriber};
 use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
 use tracing_subscriber::registry::LookupSpan;
+#[cfg(feature = "inproc")]
+use wirelark::{PubSocket, SubSocket};
 use wirelark::{PullSocket, PushSocket};
 
 /// One event as it was told, in its spans.
@@ -149,4 +151,27 @@ async fn events_are_told_in_the_spans_of_their_socket_and_connection() {
         assert_eq!(line.target, "wirelark");
         assert_eq!(line.level, Level::DEBUG, "{line:?}");
     }
+}
+
+/// Also where nobody reads the events.
+#[cfg(feature = "inproc")]
+#[tokio::test]
+async fn a_peer_that_does_not_read_is_a_line() {
+    let capture = Capture::default();
+    let subscriber = tracing_subscriber::registry().with(capture.clone());
+    let _guard = tracing::subscriber::set_default(subscriber);
+
+    let publisher = PubSocket::builder().send_hwm(1).build();
+    let endpoint = publisher.bind("inproc://stuck").await.unwrap();
+    let stuck = SubSocket::builder().subscribe("").recv_hwm(1).build();
+    stuck.connect(&endpoint).unwrap();
+    publisher.wait_for_subscribers("", 1).await.unwrap();
+    while publisher.stats().dropped == 0 {
+        publisher.send("x").await.unwrap();
+    }
+    let line = capture.line("dropping").await;
+    assert_eq!(line.spans, ["socket"]);
+    // Nor is any stranger who falls behind to fill it.
+    assert_eq!(line.level, Level::DEBUG);
+    assert!(line.text.contains("dropped=1"), "{line:?}");
 }
