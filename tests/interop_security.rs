@@ -82,6 +82,10 @@ fn messages() -> Vec<Message> {
     let mut messages = corpus();
     // Without optimisation, tens of megabytes take longer than a test has.
     messages.retain(|message| message.frames().map(<[u8]>::len).sum::<usize>() < 1 << 20);
+    // Where a cipher goes over to another way of doing it, and where it has done so many blocks at a time.
+    for length in [319, 543, 544, 1055, 1056, 2080, 5_119, 5_120, 40_000] {
+        messages.push(Message::from(vec![0x5a; length]));
+    }
     messages.push(Message::from(vec![0xa5; 64 * 1024]));
     messages.push(Message::from([vec![1; 70_000], vec![], vec![2; 1 << 20]]));
     messages.push(Message::from("the end"));

@@ -15,7 +15,11 @@ import zmq
 CLIENT_SECRET = bytes(range(32))
 SERVER_SECRET = bytes(range(100, 132))
 NONCE = b"CurveZMQMESSAGEC" + bytes([0, 0, 0, 0, 0, 0, 1, 2])
-LENGTHS = [0, 1, 15, 16, 17, 31, 32, 33, 63, 64, 65, 96, 97, 255, 256, 1000, 65537]
+# Short ones; where blocks begin to be made side by side; where as many as fit into the registers end, once (behind the
+# first 32 bytes) and several times; where the proof changes hands; a long one.
+LENGTHS = [0, 1, 15, 16, 17, 31, 32, 33, 63, 64, 65, 96, 97, 255, 256, 1000]
+LENGTHS += [319, 320, 321, 543, 544, 545, 1055, 1056, 1057, 2079, 2080, 2081]
+LENGTHS += [5119, 5120, 5121, 5135, 5183, 5184, 5185, 65537]
 
 
 def main():

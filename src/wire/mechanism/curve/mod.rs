@@ -18,9 +18,15 @@
 
 pub(crate) mod cipher;
 pub(super) mod client;
+#[cfg(target_arch = "x86_64")]
+mod keystream;
+#[cfg(target_arch = "x86_64")]
+mod lanes;
 pub(in crate::wire) mod message;
 pub(in crate::wire) mod nacl;
 pub(super) mod server;
+#[cfg(target_arch = "x86_64")]
+mod x86;
 
 use cipher::{Cipher, Key, Nonce, TAG};
 

@@ -8,6 +8,22 @@ use salsa20::{Salsa20, hsalsa};
 use x25519_dalek::{X25519_BASEPOINT_BYTES, x25519};
 
 use super::cipher::{Cipher, Key, TAG};
+#[cfg(target_arch = "x86_64")]
+use super::keystream::Keystream;
+#[cfg(target_arch = "x86_64")]
+use super::x86::Level;
+
+/// From so many bytes on, blocks are made side by side.
+#[cfg(target_arch = "x86_64")]
+const LONG_STREAM: usize = 320;
+
+/// From so many bytes on, the proof is made with AVX2.
+#[cfg(target_arch = "x86_64")]
+const LONG_PROOF: usize = 5 * 1024;
+
+/// Bytes of a body that the first block is for, behind the key of the proof.
+#[cfg(target_arch = "x86_64")]
+const IN_FIRST: usize = 32;
 
 /// See the [module](self).
 #[derive(Clone, Copy, Debug)]
@@ -37,16 +53,16 @@ impl Cipher for Nacl {
     }
 
     fn seal(&self, key: &Key, nonce: &[u8; 8], body: &mut [u8]) -> [u8; TAG] {
-        let (mut stream, once) = begin(key, nonce);
-        stream.apply_keystream(body);
+        let (stream, once) = begin(key, nonce);
+        mix(stream, key, nonce, body);
         prove(&once, body)
     }
 
     fn open(&self, key: &Key, nonce: &[u8; 8], tag: &[u8; TAG], body: &mut [u8]) -> bool {
-        let (mut stream, once) = begin(key, nonce);
+        let (stream, once) = begin(key, nonce);
         let holds = crate::security::secret::is_same(&prove(&once, body), tag);
         if holds {
-            stream.apply_keystream(body);
+            mix(stream, key, nonce, body);
         }
         holds
     }
@@ -60,7 +76,29 @@ fn begin(key: &Key, nonce: &[u8; 8]) -> (Salsa20, Key) {
     (stream, once)
 }
 
+/// Encrypts or decrypts `body`. `stream` is that of the nonce, behind the key of the proof.
+fn mix(mut stream: Salsa20, key: &Key, nonce: &[u8; 8], body: &mut [u8]) {
+    #[cfg(target_arch = "x86_64")]
+    if body.len() >= LONG_STREAM {
+        if let (Some(level), Some((first, rest))) =
+            (Level::best(), body.split_first_chunk_mut::<IN_FIRST>())
+        {
+            stream.apply_keystream(first);
+            return Keystream::new(level, key, nonce).apply(1, rest);
+        }
+    }
+    stream.apply_keystream(body);
+}
+
 fn prove(once: &Key, body: &[u8]) -> [u8; TAG] {
+    #[cfg(target_arch = "x86_64")]
+    if body.len() >= LONG_PROOF && matches!(Level::best(), Some(Level::Avx2(_))) {
+        return prove_long(once, body);
+    }
+    prove_short(once, body)
+}
+
+fn prove_short(once: &Key, body: &[u8]) -> [u8; TAG] {
     let mut proof = Poly1305::new(once);
     proof.input(body);
     let mut tag = [0; TAG];
@@ -68,8 +106,22 @@ fn prove(once: &Key, body: &[u8]) -> [u8; TAG] {
     tag
 }
 
+/// The same, by a crate that has it for AVX2.
+#[cfg(target_arch = "x86_64")]
+fn prove_long(once: &Key, body: &[u8]) -> [u8; TAG] {
+    use poly1305::universal_hash::{KeyInit, UniversalHash};
+    use poly1305::{Block, Poly1305};
+
+    let (blocks, rest) = Block::slice_as_chunks(body);
+    let mut proof = Poly1305::new((&**once).into());
+    proof.update(blocks);
+    proof.compute_unpadded(rest).into()
+}
+
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     /// What libsodium makes of the same; written by `tests/python/vectors.py`.
@@ -149,6 +201,101 @@ mod tests {
             "a4deb95a8b19f569267cdf45c892707a",
         ),
         (
+            319,
+            "ed80b3b5c2aa877d79fda238ff3a2c69",
+            "037396adc85d1361f9778adc11bdf7a0",
+        ),
+        (
+            320,
+            "47ba55d35639311ea1ebd66a042a1d59",
+            "7396adc85d1361f9778adc11bdf7a012",
+        ),
+        (
+            321,
+            "0925fa2cf3c20367c00fc3fb5379a82b",
+            "96adc85d1361f9778adc11bdf7a01229",
+        ),
+        (
+            543,
+            "50db0a942f6327fc8204e725f9418051",
+            "8deb480e99a59ab924102d21a4fa52f2",
+        ),
+        (
+            544,
+            "974d0114ef20ac9ead623e90ca416f0b",
+            "eb480e99a59ab924102d21a4fa52f29b",
+        ),
+        (
+            545,
+            "cd4fdfaf77df5cda7989f773af80ab3d",
+            "480e99a59ab924102d21a4fa52f29b3c",
+        ),
+        (
+            1055,
+            "67d61c004e24150f9c834d6a7e59c9b0",
+            "6ac6d3058ebff095590fd6aa8ce0a955",
+        ),
+        (
+            1056,
+            "951f7b17543a8effc66af8d540e80cdb",
+            "c6d3058ebff095590fd6aa8ce0a955fe",
+        ),
+        (
+            1057,
+            "79ba0bb9052d3fd15b6dcf00d1b40171",
+            "d3058ebff095590fd6aa8ce0a955fe47",
+        ),
+        (
+            2079,
+            "2a8946686a0abfd94db0052e4301c6d2",
+            "18174d8653144de25586219fc1d06553",
+        ),
+        (
+            2080,
+            "b1641297aad3dce9c5b4cff478859bca",
+            "174d8653144de25586219fc1d065536b",
+        ),
+        (
+            2081,
+            "9182bc408caa84960b71b3854e0ea4bf",
+            "4d8653144de25586219fc1d065536b97",
+        ),
+        (
+            5119,
+            "ab2779d13cf956306423dde89e47983b",
+            "acb63a58328eb8691b1f0884a174e1e6",
+        ),
+        (
+            5120,
+            "b2d5ef5d7ed9a61b77748c689dd43aaf",
+            "b63a58328eb8691b1f0884a174e1e60b",
+        ),
+        (
+            5121,
+            "b59ae5f56f4fa702a52c880f6e29dda1",
+            "3a58328eb8691b1f0884a174e1e60b92",
+        ),
+        (
+            5135,
+            "bc4464eba644416a2fda1823519293ff",
+            "0b92dab633915979477ae3e076bc65eb",
+        ),
+        (
+            5183,
+            "257660bb1dffd05447db210b5e5746ef",
+            "37c617daefcc00200e1287800e23a2fc",
+        ),
+        (
+            5184,
+            "624eb2849e75307fb5dea6faf98073d1",
+            "c617daefcc00200e1287800e23a2fcfc",
+        ),
+        (
+            5185,
+            "f7d1ccb83434cea0b5246892e83d5e7b",
+            "17daefcc00200e1287800e23a2fcfc9a",
+        ),
+        (
             65537,
             "cd2e777e8ce31bc10eb6071bed3c6d09",
             "5c507ab5c2680b8303019b4ce59e357f",
@@ -186,6 +333,99 @@ mod tests {
             assert_eq!(body, sealed, "what is not proved is left alone");
             assert!(Nacl.open(&key, &nonce, &made, &mut body));
             assert_eq!(body, message);
+        }
+    }
+
+    /// Lengths around those at which somebody else does it, or does it otherwise.
+    const LENGTHS: [usize; 6] = [33, 320, 32 + 1024, 32 + 1024 + 1, 5 * 1024, 9000];
+
+    #[test]
+    fn a_box_of_which_any_bit_was_changed_is_left_alone() {
+        let key = Key::from([5; 32]);
+        for length in LENGTHS {
+            let message: Vec<u8> = (0..length).map(|at| (at % 241) as u8).collect();
+            let mut sealed = message.clone();
+            let tag = Nacl.seal(&key, b"12345678", &mut sealed);
+            let mut body = sealed.clone();
+            for bit in 0..8 * length {
+                body[bit / 8] ^= 1 << (bit % 8);
+                let before = body.clone();
+                assert!(
+                    !Nacl.open(&key, b"12345678", &tag, &mut body),
+                    "{length}, {bit}"
+                );
+                assert!(
+                    body == before,
+                    "what is not proved is left alone: {length}, {bit}"
+                );
+                body[bit / 8] ^= 1 << (bit % 8);
+            }
+            for bit in 0..8 * TAG {
+                let mut wrong = tag;
+                wrong[bit / 8] ^= 1 << (bit % 8);
+                assert!(!Nacl.open(&key, b"12345678", &wrong, &mut body));
+                assert!(body == sealed);
+            }
+            // A byte less, one more, and blocks that have changed places.
+            let mut shorter = sealed[..length - 1].to_vec();
+            assert!(!Nacl.open(&key, b"12345678", &tag, &mut shorter));
+            let mut longer = [&sealed[..], &[0]].concat();
+            assert!(!Nacl.open(&key, b"12345678", &tag, &mut longer));
+            let mut turned = sealed.clone();
+            turned.rotate_left(16);
+            assert!(!Nacl.open(&key, b"12345678", &tag, &mut turned));
+            assert!(Nacl.open(&key, b"12345678", &tag, &mut body));
+            assert!(body == message);
+        }
+    }
+
+    #[cfg(target_arch = "x86_64")]
+    #[test]
+    fn both_crates_prove_the_same() {
+        let once = Key::from(std::array::from_fn(|at| 0xff - 3 * at as u8));
+        let body: Vec<u8> = (0..3 * LONG_PROOF)
+            .map(|at| (at * at % 253) as u8)
+            .collect();
+        let lengths = (0..1200).chain(LONG_PROOF - 70..LONG_PROOF + 70);
+        for length in lengths.chain([body.len()]) {
+            assert_eq!(
+                prove_short(&once, &body[..length]),
+                prove_long(&once, &body[..length]),
+                "{length}"
+            );
+        }
+        // Where all carries are.
+        for once in [[0xff; 32], [0; 32]] {
+            let (once, body) = (Key::from(once), vec![0xff; 3 * LONG_PROOF + 5]);
+            assert_eq!(prove_short(&once, &body), prove_long(&once, &body));
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+
+        /// As the crates make it that know nothing of each other.
+        #[test]
+        fn boxes_are_those_of_the_crates(
+            key: [u8; 32],
+            nonce: [u8; 8],
+            start in 0..40usize,
+            message in prop::collection::vec(any::<u8>(), 40..20_000),
+        ) {
+            let key = Key::from(key);
+            let message = &message[start..];
+            let (mut stream, once) = begin(&key, &nonce);
+            let mut expected = message.to_vec();
+            stream.apply_keystream(&mut expected);
+            let proof = prove_short(&once, &expected);
+            // At any address.
+            let mut place = vec![0; start];
+            place.extend_from_slice(message);
+            let body = &mut place[start..];
+            prop_assert_eq!(Nacl.seal(&key, &nonce, body), proof);
+            prop_assert!(body == expected);
+            prop_assert!(Nacl.open(&key, &nonce, &proof, body));
+            prop_assert!(body == message);
         }
     }
 }
