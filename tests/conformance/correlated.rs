@@ -214,7 +214,9 @@ async fn relaxed_and_correlated(transport: Transport) {
     // A second send before a reply to the first has come.
     ask_in_lock_step(&req, &servers[0], ["A", "B"]).await;
     ask_in_lock_step(&req, &servers[1], ["C", "D"]).await;
+    let before = req.stats().received.messages;
     servers[0].send("WRONG").await.unwrap();
+    until(|| req.stats().received.messages > before).await;
     servers[1].send("OK").await.unwrap();
     assert_eq!(soon(req.recv()).await.unwrap().text(), "OK");
     ask_in_lock_step(&req, &servers[2], ["E", ""]).await;
