@@ -87,6 +87,8 @@ fn mix(mut stream: Salsa20, key: &Key, nonce: &[u8; 8], body: &mut [u8]) {
             return Keystream::new(level, key, nonce).apply(1, rest);
         }
     }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = (key, nonce);
     stream.apply_keystream(body);
 }
 
