@@ -224,10 +224,10 @@ async fn relaxed_and_correlated(transport: Transport) {
     assert_eq!(soon(req.recv()).await.unwrap(), Message::from(["F", "G"]));
 
     // A second send when the reply to the first has come.
+    until(|| req.stats().received.messages == 3).await;
     ask_in_lock_step(&req, &servers[3], ["H", ""]).await;
-    let before = req.stats().received.messages;
     servers[3].send("BAD").await.unwrap();
-    until(|| req.stats().received.messages > before).await;
+    until(|| req.stats().received.messages == 4).await;
     ask_in_lock_step(&req, &servers[4], ["I", ""]).await;
     servers[4].send("GOOD").await.unwrap();
     assert_eq!(soon(req.recv()).await.unwrap().text(), "GOOD");
