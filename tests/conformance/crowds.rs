@@ -150,7 +150,8 @@ async fn thousands_of_sockets() {
     }
 }
 
-/// Each sends one message and drops its socket, most before there is anybody to read it.
+/// Each sends one message and drops its socket, most before there is anybody to read it. Half of them take
+/// their endpoint away first.
 #[tokio::test]
 async fn threads_that_are_gone_before_the_bind() {
     const THREADS: usize = 30;
@@ -165,6 +166,9 @@ async fn threads_that_are_gone_before_the_bind() {
                 let push = PushSocket::new();
                 push.connect(&place).unwrap();
                 push.try_send(number.to_string()).unwrap();
+                if number % 2 == 0 {
+                    push.disconnect(&place).unwrap();
+                }
             })
         })
         .collect();
