@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::future::pending;
+use std::pin::pin;
 use std::time::Duration;
 
 use tokio::sync::{oneshot, watch};
@@ -137,9 +138,8 @@ fn start(
     ));
     // Until it has ended, somebody may wait for it who wants this endpoint to be gone.
     let running = stop.clone();
-    let session = session::follow(span, opening);
     spawn(Box::pin(async move {
-        session.await;
+        session::follow(span, opening).await;
         drop(running);
     }));
 }
@@ -163,17 +163,17 @@ fn open(
             Ok(stream) => stream,
             Err(error) => {
                 unfinished.remove(number);
-                return Err(session::fail(&*hub, place, session::io(error)));
+                return Err(session::fail(&*hub, &place, session::io(error)));
             }
         };
-        let expelled = async {
+        let expelled = pin!(async {
             match dropped.await {
                 Ok(reason) => reason,
                 Err(_) => pending().await,
             }
-        };
+        });
         let done = || unfinished.remove(number);
-        let opened = session::open(&hub, stream, place, &mut stop, expelled, done).await;
+        let opened = session::open(&hub, stream, &place, &mut stop, expelled, done).await;
         unfinished.remove(number);
         opened
     }

@@ -57,7 +57,8 @@ pub(super) async fn judge(
     };
     let limit = access.limit();
     // A block of its own, so that what is dropped at the deadline may panic, too.
-    let asked = async { tokio::time::timeout(limit, access.ask(request)).await };
+    // Boxed, since most peers are never asked about, and those that never get that far are to cost little.
+    let asked = Box::pin(async { tokio::time::timeout(limit, access.ask(request)).await });
     // Nothing of ours is shared with what panics but the authenticator itself, whose affair it is.
     match AssertUnwindSafe(asked).catch_unwind().await {
         Ok(Ok(verdict)) => verdict,

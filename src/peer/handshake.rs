@@ -4,10 +4,9 @@ use std::future::poll_fn;
 use std::time::Instant;
 
 use bytes::Bytes;
-use tokio::io::AsyncReadExt;
 use tokio::sync::watch;
 
-use super::session::{Place, io, poll_write};
+use super::session::{Place, io, poll_read, poll_write};
 use super::turnstile::Turnstile;
 use super::{Hub, Stop, auth};
 use crate::event::DisconnectReason;
@@ -60,33 +59,40 @@ pub(super) async fn shake(
     expelled: impl Future<Output = DisconnectReason>,
 ) -> Result<(PeerInfo, Authorised), DisconnectReason> {
     let limit = hub.options().handshake_timeout;
-    let work = async {
-        let (peer, credentials) =
-            match negotiate(read, write, connection, place.turnstile.as_deref()).await {
-                Err(DisconnectReason::Fault(fault)) => {
-                    // Our own verdict: tell the peer why before we close, if it will listen.
-                    connection.refuse(&fault);
-                    let _ = flush(write, connection).await;
-                    return Err(DisconnectReason::Fault(fault));
-                }
-                other => other?,
-            };
-        match auth::judge(&**hub, place, &peer, credentials).await {
-            Ok(authorised) => Ok((peer, authorised)),
-            Err(denial) => {
-                connection.deny(&denial);
-                let _ = flush(write, connection).await;
-                Err(DisconnectReason::Denied(denial))
-            }
-        }
-    };
     tokio::select! {
         biased;
-        result = tokio::time::timeout(limit, work) => {
+        // Made in place: a future that is moved lies in this one twice, and whoever connects makes us keep it.
+        result = tokio::time::timeout(limit, introduce(hub, place, (read, write, connection))) => {
             result.unwrap_or(Err(DisconnectReason::HandshakeTimeout { limit }))
         }
         Ok(_) = stop.wait_for(|stop| *stop == Stop::Halt) => Err(DisconnectReason::Closed),
         reason = expelled => Err(reason),
+    }
+}
+
+/// Lets the peer say who it is, and judges it.
+async fn introduce(
+    hub: &Arc<dyn Hub>,
+    place: &Place,
+    (read, write, connection): (&mut ReadHalf, &WriteHalf, &mut Connection),
+) -> Result<(PeerInfo, Authorised), DisconnectReason> {
+    let (peer, credentials) =
+        match negotiate(read, write, connection, place.turnstile.as_deref()).await {
+            Err(DisconnectReason::Fault(fault)) => {
+                // Our own verdict: tell the peer why before we close, if it will listen.
+                connection.refuse(&fault);
+                let _ = flush(write, connection).await;
+                return Err(DisconnectReason::Fault(fault));
+            }
+            other => other?,
+        };
+    match auth::judge(&**hub, place, &peer, credentials).await {
+        Ok(authorised) => Ok((peer, authorised)),
+        Err(denial) => {
+            connection.deny(&denial);
+            let _ = flush(write, connection).await;
+            Err(DisconnectReason::Denied(denial))
+        }
     }
 }
 
@@ -120,8 +126,13 @@ async fn negotiate(
             Err(fault) => return Err(DisconnectReason::Fault(fault)),
         }
         flush(write, connection).await?;
-        let mut target = connection.read_target();
-        if read.read_buf(&mut target).await.map_err(io)? == 0 {
+        // It may be long until the peer says more, and whoever connects may be silent from here on.
+        connection.release_idle_buffer();
+        if poll_fn(|cx| poll_read(cx, read, connection))
+            .await
+            .map_err(io)?
+            == 0
+        {
             return Err(DisconnectReason::PeerClosed);
         }
     }

@@ -70,7 +70,7 @@ pub(crate) fn run(
     stop: &mut watch::Receiver<Stop>,
 ) -> impl Future<Output = Outcome> + Send {
     let span = Span::connection(&place.endpoint, &place.address);
-    let opening = Box::pin(open(hub, stream, place, stop, pending(), || {}));
+    let opening = Box::pin(async move { open(hub, stream, &place, stop, pending(), || {}).await });
     follow(span, opening)
 }
 
@@ -99,7 +99,7 @@ where
 pub(crate) async fn open(
     hub: &Arc<dyn Hub>,
     stream: Stream,
-    place: Place,
+    place: &Place,
     stop: &mut watch::Receiver<Stop>,
     expelled: impl Future<Output = DisconnectReason> + Send,
     judged: impl FnOnce() + Send,
@@ -111,12 +111,12 @@ pub(crate) async fn open(
     let mut connection = Connection::new(handshake::local(&**hub, place.origin));
     connection.count(hub.partials().share(hub.options().partial_limit()));
     let line = (&mut read, &write, &mut connection);
-    let (peer, authorised) = match handshake::shake(hub, &place, line, stop, expelled).await {
+    let (peer, authorised) = match handshake::shake(hub, place, line, stop, expelled).await {
         Ok(introduced) => introduced,
         Err(reason) => return Err(fail(&**hub, place, reason)),
     };
     judged();
-    let newcomer = newcomer(&**hub, &place, peer, authorised);
+    let newcomer = newcomer(&**hub, place, peer, authorised);
     let (id, pipes) = (newcomer.id, newcomer.pipes.clone());
     let peer = newcomer.peer.clone();
     let Admitted {
@@ -232,10 +232,10 @@ impl Drop for Member {
 }
 
 /// Ends a connection through which no message has passed.
-pub(super) fn fail(hub: &dyn Hub, place: Place, reason: DisconnectReason) -> Outcome {
+pub(super) fn fail(hub: &dyn Hub, place: &Place, reason: DisconnectReason) -> Outcome {
     hub.tell(Event::HandshakeFailed {
-        endpoint: place.endpoint,
-        address: place.address,
+        endpoint: place.endpoint.clone(),
+        address: place.address.clone(),
         local_address: place.local_address,
         reason: reason.clone(),
     });
@@ -300,13 +300,18 @@ pub(super) fn poll_read(
     read: &mut ReadHalf,
     connection: &mut Connection,
 ) -> Poll<std::io::Result<usize>> {
-    if connection.has_no_buffer() {
+    let has_no_buffer = connection.has_no_buffer();
+    if has_no_buffer {
         // Asked for only now, so that a peer that says nothing costs none.
         std::task::ready!(read.poll_read_ready(cx))?;
     }
     let mut target = connection.read_target();
-    let read = pin!(read.read_buf(&mut target));
-    read.poll(cx)
+    let came = pin!(read.read_buf(&mut target)).poll(cx);
+    if has_no_buffer && came.is_pending() {
+        // What is new is taken for ready until it has been tried.
+        connection.release_idle_buffer();
+    }
+    came
 }
 
 pub(super) fn io(error: std::io::Error) -> DisconnectReason {
@@ -319,6 +324,8 @@ pub(super) const fn fault(fault: PeerFault) -> DisconnectReason {
 
 #[cfg(test)]
 mod tests {
+    use std::future::Pending;
+
     use bytes::Bytes;
     use tokio::io::AsyncWriteExt;
     use tokio::net::{TcpListener, TcpStream};
@@ -344,6 +351,26 @@ mod tests {
         assert!(size <= DIALER_MAX, "{size} bytes");
     }
 
+    /// Whoever connects makes us keep this, for as long as a handshake may take.
+    #[test]
+    fn a_handshake_is_small() {
+        const OPENING_MAX: usize = 2_048;
+        type Accepted = (
+            &'static Arc<dyn Hub>,
+            Stream,
+            &'static Place,
+            &'static mut watch::Receiver<Stop>,
+            Pin<&'static mut Pending<DisconnectReason>>,
+        );
+        const fn size<F>(_: fn(Accepted) -> F) -> usize {
+            size_of::<F>()
+        }
+        let size = size(|(hub, stream, place, stop, expelled): Accepted| {
+            open(hub, stream, place, stop, expelled, || {})
+        });
+        assert!(size <= OPENING_MAX, "{size} bytes");
+    }
+
     const fn dialer_size<A, B, C, D, F>(_: fn(A, B, C, D) -> F) -> usize {
         size_of::<F>()
     }
@@ -354,6 +381,7 @@ mod tests {
         let other = TcpStream::connect(listener.local_addr().unwrap()).await;
         let (mut other, (stream, _)) = (other.unwrap(), listener.accept().await.unwrap());
         let (mut read, _write) = Stream::Tcp(stream).split();
+        let mut cx = Context::from_waker(std::task::Waker::noop());
         let mut connection = Connection::new(Local {
             origin: Origin::Accepted,
             mechanism: Mechanism::Null,
@@ -367,6 +395,9 @@ mod tests {
             },
             heartbeat: heartbeat::Settings::default(),
         });
+        // The first try is made even if nothing has come.
+        assert!(poll_read(&mut cx, &mut read, &mut connection).is_pending());
+        assert!(connection.has_no_buffer());
         let greeting = std::mem::take(connection.outgoing());
         other.write_all(&greeting).await.unwrap();
         let came = poll_fn(|cx| poll_read(cx, &mut read, &mut connection)).await;
@@ -376,7 +407,6 @@ mod tests {
         assert!(!connection.has_no_buffer());
         // It does not come back by itself.
         connection.release_idle_buffer();
-        let mut cx = Context::from_waker(std::task::Waker::noop());
         assert!(poll_read(&mut cx, &mut read, &mut connection).is_pending());
         assert!(connection.has_no_buffer());
     }

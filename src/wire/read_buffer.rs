@@ -9,7 +9,10 @@ use bytes::{BufMut, Bytes};
 
 use crate::spares;
 
-/// The size of a read when nothing is known: a greeting and a handshake fit many times.
+/// The size of the first read: a greeting and a handshake mostly fit. Whoever connects makes us keep as much.
+const READ_FIRST: usize = 512;
+
+/// The size of a read when nothing is known of the traffic.
 pub(super) const READ_MIN: usize = 4 * 1024;
 
 /// The largest read: beyond 64 KiB a plain reader of loopback TCP got slower again, since the
@@ -59,7 +62,7 @@ impl ReadBuffer {
         Self {
             buffer: Vec::new(),
             head: 0,
-            size: READ_MIN,
+            size: READ_FIRST,
             pending: Pending { asked: None },
         }
     }
@@ -176,7 +179,11 @@ impl ReadBuffer {
     /// Frees the memory if it holds nothing, and starts small again.
     pub(super) fn release_if_empty(&mut self) {
         if self.bytes().is_empty() {
-            *self = Self::new();
+            let size = self.size.min(READ_MIN);
+            *self = Self {
+                size,
+                ..Self::new()
+            };
         }
     }
 
