@@ -359,7 +359,8 @@ fn no_key_is_shown_in_any_state() {
                 "{shown}"
             );
             for seed in [CLIENT, SERVER] {
-                assert!(!shown.contains(&[seed.to_string(), seed.to_string()].join(", ")));
+                // Four in a row: what is random and shown has two of them now and then.
+                assert!(!shown.contains(&[seed.to_string().as_str(); 4].join(", ")));
             }
             assert!(!shown.contains("Zeroizing"), "{shown}");
         }
