@@ -44,6 +44,14 @@ impl Keystream {
         let mut rest = [0; STRIDE_MAX];
         let words = &*self.words;
         match self.level {
+            #[cfg(feature = "avx512")]
+            Level::Avx512(lanes) => lanes.vectorize(Pass {
+                lanes,
+                words,
+                first,
+                body,
+                rest: &mut rest,
+            }),
             Level::Avx2(lanes) => lanes.vectorize(Pass {
                 lanes,
                 words,

@@ -94,7 +94,7 @@ fn mix(mut stream: Salsa20, key: &Key, nonce: &[u8; 8], body: &mut [u8]) {
 
 fn prove(once: &Key, body: &[u8]) -> [u8; TAG] {
     #[cfg(target_arch = "x86_64")]
-    if body.len() >= LONG_PROOF && matches!(Level::best(), Some(Level::Avx2(_))) {
+    if body.len() >= LONG_PROOF && Level::best().is_some_and(Level::has_avx2) {
         return prove_long(once, body);
     }
     prove_short(once, body)

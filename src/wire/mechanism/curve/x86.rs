@@ -1,9 +1,11 @@
 //! [`Level`]: what this processor has, of the family x86-64: eight blocks of Salsa20 in registers of AVX2, or four
-//! in those of SSE.
+//! in those of SSE. The feature `avx512` has the former made with what AVX-512 adds.
 
 use std::arch::x86_64::{__m128i, __m256i};
 
 use pulp::cast;
+#[cfg(feature = "avx512")]
+use pulp::x86::V4;
 use pulp::x86::{V2, V3};
 
 use super::lanes::{BLOCK, Lanes};
@@ -11,6 +13,9 @@ use super::lanes::{BLOCK, Lanes};
 /// See the [module](self).
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Level {
+    /// AVX-512, for its rotations and its 32 registers.
+    #[cfg(feature = "avx512")]
+    Avx512(V4),
     /// AVX2, as nearly all processors have since 2015.
     Avx2(V3),
     /// SSE up to 4.2. Its registers hold half as much.
@@ -20,6 +25,10 @@ pub(super) enum Level {
 impl Level {
     /// The best that there is.
     pub(super) fn best() -> Option<Self> {
+        #[cfg(feature = "avx512")]
+        if let Some(simd) = V4::try_new() {
+            return Some(Self::Avx512(simd));
+        }
         V3::try_new()
             .map(Self::Avx2)
             .or_else(|| V2::try_new().map(Self::Sse))
@@ -29,9 +38,51 @@ impl Level {
     #[cfg(test)]
     pub(super) fn all() -> Vec<Self> {
         let avx2 = V3::try_new().map(Self::Avx2);
-        avx2.into_iter()
-            .chain(V2::try_new().map(Self::Sse))
-            .collect()
+        let levels = avx2.into_iter().chain(V2::try_new().map(Self::Sse));
+        #[cfg(feature = "avx512")]
+        let levels = V4::try_new().map(Self::Avx512).into_iter().chain(levels);
+        levels.collect()
+    }
+
+    /// Whether there is AVX2.
+    pub(super) const fn has_avx2(self) -> bool {
+        !matches!(self, Self::Sse(_))
+    }
+}
+
+/// As with AVX2, but that to rotate is one step, and that both groups fit the registers.
+#[cfg(feature = "avx512")]
+impl Lanes for V4 {
+    type Word = __m256i;
+
+    const BLOCKS: u64 = V3::BLOCKS;
+
+    const GROUP: usize = V3::GROUP;
+
+    #[inline(always)]
+    fn all(self, word: u32) -> __m256i {
+        (*self).all(word)
+    }
+
+    #[inline(always)]
+    fn count(self, first: u64) -> [__m256i; 2] {
+        (*self).count(first)
+    }
+
+    #[inline(always)]
+    fn add(self, a: __m256i, b: __m256i) -> __m256i {
+        (*self).add(a, b)
+    }
+
+    #[inline(always)]
+    fn mix<const LEFT: i32, const RIGHT: i32>(self, word: __m256i, sum: __m256i) -> __m256i {
+        let turned = self.avx512f._mm256_rol_epi32::<LEFT>(sum);
+        self.avx2._mm256_xor_si256(word, turned)
+    }
+
+    #[inline(always)]
+    fn put(self, words: &[__m256i; 16], out: &mut [u8]) {
+        (*self).put(words, out);
     }
 }
 
