@@ -126,13 +126,15 @@ async fn negotiate(
             Err(fault) => return Err(DisconnectReason::Fault(fault)),
         }
         flush(write, connection).await?;
-        // It may be long until the peer says more, and whoever connects may be silent from here on.
-        connection.release_idle_buffer();
-        if poll_fn(|cx| poll_read(cx, read, connection))
-            .await
-            .map_err(io)?
-            == 0
-        {
+        let came = poll_fn(|cx| {
+            let came = poll_read(cx, read, connection);
+            if came.is_pending() {
+                // It may be long until the peer says more, and whoever connects may be silent from here on.
+                connection.release_idle_buffer();
+            }
+            came
+        });
+        if came.await.map_err(io)? == 0 {
             return Err(DisconnectReason::PeerClosed);
         }
     }
@@ -145,4 +147,57 @@ async fn flush(write: &WriteHalf, connection: &mut Connection) -> Result<(), Dis
     poll_fn(|cx| poll_write(cx, write, &mut transmit))
         .await
         .map_err(io)
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use std::pin::pin;
+    use std::task::{Context, Waker};
+
+    use tokio::io::AsyncWriteExt;
+    use tokio::net::{TcpListener, TcpStream};
+
+    use super::*;
+    use crate::socket_type::SocketType;
+    use crate::transport::Stream;
+    use crate::wire::mechanism::Mechanism;
+
+    /// That of a PAIR that has been dialled.
+    pub(in crate::peer) fn connection() -> Connection {
+        Connection::new(Local {
+            origin: Origin::Accepted,
+            mechanism: Mechanism::Null,
+            socket_type: SocketType::Pair,
+            identity: Bytes::new(),
+            properties: Vec::new(),
+            limits: Limits {
+                max_message: 1,
+                max_frames: 1,
+                max_topic: 1,
+            },
+            heartbeat: heartbeat::Settings::default(),
+        })
+    }
+
+    /// Whoever connects may say nothing, from the start or after the greeting.
+    #[tokio::test]
+    async fn who_is_silent_in_the_handshake_costs_no_buffer() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let other = TcpStream::connect(listener.local_addr().unwrap()).await;
+        let (mut other, (stream, _)) = (other.unwrap(), listener.accept().await.unwrap());
+        let (mut read, write) = Stream::Tcp(stream).split();
+        let (mut connection, mut peer) = (connection(), connection());
+        for said in [Vec::new(), std::mem::take(peer.outgoing())] {
+            other.write_all(&said).await.unwrap();
+            if !said.is_empty() {
+                poll_fn(|cx| read.poll_read_ready(cx)).await.unwrap();
+            }
+            {
+                let negotiation = pin!(negotiate(&mut read, &write, &mut connection, None));
+                let mut cx = Context::from_waker(Waker::noop());
+                assert!(negotiation.poll(&mut cx).is_pending());
+            }
+            assert!(connection.has_no_buffer(), "after {} bytes", said.len());
+        }
+    }
 }

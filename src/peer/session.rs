@@ -300,18 +300,13 @@ pub(super) fn poll_read(
     read: &mut ReadHalf,
     connection: &mut Connection,
 ) -> Poll<std::io::Result<usize>> {
-    let has_no_buffer = connection.has_no_buffer();
-    if has_no_buffer {
+    if connection.has_no_buffer() {
         // Asked for only now, so that a peer that says nothing costs none.
         std::task::ready!(read.poll_read_ready(cx))?;
     }
     let mut target = connection.read_target();
-    let came = pin!(read.read_buf(&mut target)).poll(cx);
-    if has_no_buffer && came.is_pending() {
-        // What is new is taken for ready until it has been tried.
-        connection.release_idle_buffer();
-    }
-    came
+    let read = pin!(read.read_buf(&mut target));
+    read.poll(cx)
 }
 
 pub(super) fn io(error: std::io::Error) -> DisconnectReason {
@@ -326,16 +321,12 @@ pub(super) const fn fault(fault: PeerFault) -> DisconnectReason {
 mod tests {
     use std::future::Pending;
 
-    use bytes::Bytes;
     use tokio::io::AsyncWriteExt;
     use tokio::net::{TcpListener, TcpStream};
 
     use super::*;
     use crate::peer::dialer;
-    use crate::socket_type::SocketType;
-    use crate::wire::connection::{Limits, Local, Room};
-    use crate::wire::heartbeat;
-    use crate::wire::mechanism::Mechanism;
+    use crate::wire::connection::Room;
 
     /// Thousands of peers may be connected and say nothing.
     #[test]
@@ -381,23 +372,7 @@ mod tests {
         let other = TcpStream::connect(listener.local_addr().unwrap()).await;
         let (mut other, (stream, _)) = (other.unwrap(), listener.accept().await.unwrap());
         let (mut read, _write) = Stream::Tcp(stream).split();
-        let mut cx = Context::from_waker(std::task::Waker::noop());
-        let mut connection = Connection::new(Local {
-            origin: Origin::Accepted,
-            mechanism: Mechanism::Null,
-            socket_type: SocketType::Pair,
-            identity: Bytes::new(),
-            properties: Vec::new(),
-            limits: Limits {
-                max_message: 1,
-                max_frames: 1,
-                max_topic: 1,
-            },
-            heartbeat: heartbeat::Settings::default(),
-        });
-        // The first try is made even if nothing has come.
-        assert!(poll_read(&mut cx, &mut read, &mut connection).is_pending());
-        assert!(connection.has_no_buffer());
+        let mut connection = handshake::tests::connection();
         let greeting = std::mem::take(connection.outgoing());
         other.write_all(&greeting).await.unwrap();
         let came = poll_fn(|cx| poll_read(cx, &mut read, &mut connection)).await;
@@ -407,6 +382,7 @@ mod tests {
         assert!(!connection.has_no_buffer());
         // It does not come back by itself.
         connection.release_idle_buffer();
+        let mut cx = Context::from_waker(std::task::Waker::noop());
         assert!(poll_read(&mut cx, &mut read, &mut connection).is_pending());
         assert!(connection.has_no_buffer());
     }
