@@ -94,7 +94,7 @@
 //!
 //! **Back-pressure.** Each peer has a queue in either direction, bounded in messages and in bytes (see
 //! [`send_hwm`](SocketBuilder::send_hwm) and its neighbours). When they are full a PUSH, DEALER, PAIR,
-//! REQ or ROUTER waits, a PUB, XPUB or XSUB drops for that peer, counts it and [says so](Event::Dropping), and a REP gives the reply back.
+//! REQ or ROUTER waits, a PUB, XPUB or XSUB drops for that peer, counts it and [says so](Event::Dropping), and a REP gives the reply back (and counts it, too).
 //! [`conflate`](SocketBuilder::conflate), [`drop_unroutable`](SocketBuilder::drop_unroutable) and
 //! [`no_drop`](SocketBuilder::no_drop) change that.
 //!
