@@ -179,13 +179,19 @@ pub(super) mod tests {
         })
     }
 
+    /// Both ends of a connection, the accepted one as the library has it.
+    pub(in crate::peer) async fn streams() -> (TcpStream, Stream) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let other = TcpStream::connect(listener.local_addr().unwrap()).await;
+        let (stream, _) = listener.accept().await.unwrap();
+        (other.unwrap(), Stream::Tcp(stream))
+    }
+
     /// Whoever connects may say nothing, from the start or after the greeting.
     #[tokio::test]
     async fn who_is_silent_in_the_handshake_costs_no_buffer() {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let other = TcpStream::connect(listener.local_addr().unwrap()).await;
-        let (mut other, (stream, _)) = (other.unwrap(), listener.accept().await.unwrap());
-        let (mut read, write) = Stream::Tcp(stream).split();
+        let (mut other, stream) = streams().await;
+        let (mut read, write) = stream.split();
         let (mut connection, mut peer) = (connection(), connection());
         for said in [Vec::new(), std::mem::take(peer.outgoing())] {
             other.write_all(&said).await.unwrap();

@@ -322,7 +322,6 @@ mod tests {
     use std::future::Pending;
 
     use tokio::io::AsyncWriteExt;
-    use tokio::net::{TcpListener, TcpStream};
 
     use super::*;
     use crate::peer::dialer;
@@ -368,10 +367,8 @@ mod tests {
 
     #[tokio::test]
     async fn who_says_nothing_costs_no_buffer() {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let other = TcpStream::connect(listener.local_addr().unwrap()).await;
-        let (mut other, (stream, _)) = (other.unwrap(), listener.accept().await.unwrap());
-        let (mut read, _write) = Stream::Tcp(stream).split();
+        let (mut other, stream) = handshake::tests::streams().await;
+        let (mut read, _write) = stream.split();
         let mut connection = handshake::tests::connection();
         let greeting = std::mem::take(connection.outgoing());
         other.write_all(&greeting).await.unwrap();

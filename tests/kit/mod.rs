@@ -19,7 +19,7 @@ pub(crate) mod writes;
 use std::panic::Location;
 use std::time::Duration;
 
-use wirelark::{Event, Events};
+use wirelark::{Event, Events, Peer};
 
 /// Longer than anything takes on a machine that is busy with other things.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(40);
@@ -69,6 +69,17 @@ pub(crate) fn wait_for<'a>(
             Ok(None) => panic!("the events ended before the wanted one at {place}: {seen:#?}"),
             Err(_) => panic!("the wanted event did not come at {place}, but: {seen:#?}"),
         }
+    }
+}
+
+/// Something comes from the peer again and again, and no connection ends meanwhile.
+pub(crate) async fn beats_on(peer: &Peer, events: &mut Events) {
+    for _ in 0..5 {
+        let before = peer.last_received();
+        until(|| peer.last_received() > before).await;
+    }
+    while let Some(event) = events.try_next() {
+        assert!(!matches!(event, Event::Disconnected { .. }), "{event:?}");
     }
 }
 

@@ -6,6 +6,13 @@ use wirelark::{Context, Identity, Message, RepSocket, ReqSocket, RouterSocket, S
 
 use super::*;
 
+/// Who is asked by the sockets of this context.
+async fn handler(context: &Context) -> RepSocket {
+    let handler = RepSocket::builder().context(context).build();
+    soon(handler.bind("inproc://zeromq.zap.01")).await.unwrap();
+    handler
+}
+
 #[tokio::test]
 async fn handlers_of_zap_decide_by_the_letter() {
     type Reply = &'static [&'static str];
@@ -33,8 +40,7 @@ async fn handlers_of_zap_decide_by_the_letter() {
         } in mechanisms()
         {
             let context = Context::new();
-            let handler = RepSocket::builder().context(&context).build();
-            soon(handler.bind("inproc://zeromq.zap.01")).await.unwrap();
+            let handler = handler(&context).await;
             let asked = tokio::spawn(async move {
                 let request = soon(handler.recv()).await.unwrap();
                 let frames: Vec<Vec<u8>> = request.frames().map(<[u8]>::to_vec).collect();
@@ -83,8 +89,7 @@ async fn without_a_handler_of_zap_nobody_gets_in() {
             .await;
         assert!(matches!(own, DisconnectReason::Denied(_)), "{own:?}");
         // Nor with one that dies over the question.
-        let handler = RepSocket::builder().context(&context).build();
-        soon(handler.bind("inproc://zeromq.zap.01")).await.unwrap();
+        let handler = handler(&context).await;
         let dying = tokio::spawn(async move {
             drop(soon(handler.recv()).await.unwrap());
             soon(handler.close()).await;
@@ -193,8 +198,7 @@ async fn what_a_handler_says_comes_with_every_message() {
     } in mechanisms()
     {
         let context = Context::new();
-        let handler = RepSocket::builder().context(&context).build();
-        soon(handler.bind("inproc://zeromq.zap.01")).await.unwrap();
+        let handler = handler(&context).await;
         let asked = tokio::spawn(async move {
             let request = soon(handler.recv()).await.unwrap();
             let who = request.message().frame(4).unwrap().to_vec();
