@@ -4,21 +4,23 @@
 //! queued leaves the round until its pipe signals; a peer that is gone stays in it until what it
 //! sent has been read, or until it has to make room for what others left ([`Departed`]).
 
+mod peer;
 mod relay;
 
 use std::collections::VecDeque;
 use std::task::{Context, Poll};
 
 use super::PeerId;
-use super::departed::{Departed, Place};
+use super::departed::Departed;
 use super::line::Line;
 use super::slots::Slots;
 use crate::message::Message;
 use crate::peer_handle::Peer as Handle;
+use crate::pipe::Pipe;
 use crate::pipe::sync::{Arc, AtomicBool, Mutex, Ordering};
 use crate::pipe::wake::{Due, Listener, Signal, Ticket, Token};
-use crate::pipe::{Load, Pipe, Take, Tenure};
 use crate::wire::batch::Batch;
+use peer::{Peer, Refill};
 
 pub(crate) use relay::{Passed, Rest};
 
@@ -31,9 +33,6 @@ pub(crate) struct FairQueue {
     outrun: AtomicBool,
 }
 
-/// A batch of fewer bytes than this says that its reader is as fast as the sender.
-const SHORT_BATCH: usize = 8 * 1024;
-
 #[derive(Debug, Default)]
 struct State {
     peers: Slots<Peer>,
@@ -44,27 +43,6 @@ struct State {
     in_sequence: bool,
     /// Whether a batch that had just been gathered by its sender is read to the end.
     outran: bool,
-}
-
-#[derive(Debug)]
-struct Peer {
-    id: PeerId,
-    /// Who it is, for whoever asks along with a message.
-    handle: Handle,
-    pipe: Arc<Pipe>,
-    /// None until the pipe knows us.
-    tenure: Option<Tenure>,
-    /// What was taken from the pipe and is not read yet.
-    batch: Batch,
-    /// What was taken, and still counts against the pipe's bounds.
-    held: Load,
-    /// How few messages are left in the batch when the pipe is told of the others.
-    release_at: usize,
-    /// What came with the batch.
-    taken: Load,
-    in_round: bool,
-    /// Its place among those that have left, once it has.
-    departed: Option<Place>,
 }
 
 /// What a look at the queue gives.
@@ -89,18 +67,8 @@ impl FairQueue {
         if self.line.is_closed() {
             return;
         }
-        let token = state.peers.insert(Peer {
-            id,
-            handle: handle.clone(),
-            pipe: Arc::clone(&pipe),
-            tenure: None,
-            batch: Batch::default(),
-            held: Load::default(),
-            release_at: 0,
-            taken: Load::default(),
-            in_round: false,
-            departed: None,
-        });
+        let peer = Peer::new(id, handle.clone(), Arc::clone(&pipe));
+        let token = state.peers.insert(peer);
         let listener: Arc<dyn Listener> = Arc::clone(self) as Arc<dyn Listener>;
         let tenure = pipe.consume_for(listener, token);
         if let Some(peer) = state.peers.get_mut(token) {
@@ -404,88 +372,6 @@ impl State {
     fn end_turn(&mut self) {
         if self.round.len() > 1 && !self.in_sequence {
             self.round.rotate_left(1);
-        }
-    }
-}
-
-enum Refill {
-    Some,
-    /// Nothing now: the pipe will signal.
-    None,
-    /// Nothing any more.
-    Over,
-}
-
-/// What is dropped unread does not take up room any longer, in a pipe that outlives this queue.
-impl Drop for Peer {
-    fn drop(&mut self) {
-        if let Some(tenure) = self.tenure {
-            self.pipe.release_in(tenure, self.held);
-        }
-    }
-}
-
-impl Peer {
-    /// What it has sent and nobody has read, and what it has said of itself: it may leave 8 KiB of claims
-    /// behind with a message of one byte.
-    fn rest(&self) -> Load {
-        let queued = self.tenure.map(|tenure| self.pipe.queued_in(tenure));
-        let (taken, queued) = (Load::of(&self.batch), queued.unwrap_or_default());
-        Load {
-            messages: taken.messages.saturating_add(queued.messages),
-            bytes: taken
-                .bytes
-                .saturating_add(queued.bytes)
-                .saturating_add(self.handle.claims().weight()),
-        }
-    }
-
-    /// Whether the batch was one of a few messages out of many. One message alone may be all there is.
-    fn is_outrun(&self) -> bool {
-        self.taken.messages > 1 && self.taken.bytes < SHORT_BATCH && self.pipe.is_fed()
-    }
-
-    fn refill(&mut self) -> Refill {
-        self.release();
-        let Some(tenure) = self.tenure else {
-            return Refill::Over;
-        };
-        match self.pipe.take_in(tenure, std::mem::take(&mut self.batch)) {
-            Take::Batch(batch) => {
-                self.held = Load::of(&batch);
-                self.taken = self.held;
-                self.release_at = self.held.messages / 2;
-                self.batch = batch;
-                Refill::Some
-            }
-            Take::Empty | Take::Begun(_) => Refill::None,
-            Take::Closed(_) => Refill::Over,
-        }
-    }
-
-    /// Something has been read. Half a batch is enough to let the producer go on while the rest is
-    /// read. Returns whether the producer has been outrun.
-    #[inline]
-    fn has_read(&mut self) -> bool {
-        if self.batch.messages() > self.release_at {
-            return false;
-        }
-        let is_outrun = self.batch.is_empty() && self.is_outrun();
-        self.release();
-        is_outrun
-    }
-
-    fn release(&mut self) {
-        let used = Load {
-            messages: self.held.messages.saturating_sub(self.batch.messages()),
-            bytes: self.held.bytes.saturating_sub(self.batch.bytes()),
-        };
-        if used.messages > 0 || used.bytes > 0 {
-            if let Some(tenure) = self.tenure {
-                self.pipe.release_in(tenure, used);
-            }
-            self.held = Load::of(&self.batch);
-            self.release_at = self.held.messages / 2;
         }
     }
 }
