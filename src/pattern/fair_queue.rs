@@ -99,8 +99,14 @@ impl FairQueue {
 
     /// The connection to a peer has ended. One that left nothing to read is forgotten at once, since
     /// it may be long until somebody receives, and strangers may come and go in the meantime. What
-    /// they leave is bounded in all: returned is how many messages had to go for it. Those are dropped with `due`.
-    pub(crate) fn sweep(&self, id: PeerId, due: &mut Due) -> usize {
+    /// they leave is bounded in all: returned is how many messages had to go for it. For a caller that has nothing
+    /// locked.
+    pub(crate) fn sweep(&self, id: PeerId) -> usize {
+        self.sweep_with(id, &mut Due::default())
+    }
+
+    /// As [`sweep`](Self::sweep), for a caller that has something locked: what has to go is dropped with `due`.
+    pub(crate) fn sweep_with(&self, id: PeerId, due: &mut Due) -> usize {
         let mut dropped = 0;
         let mut guard = self.state.lock();
         let state = &mut *guard;
@@ -133,8 +139,14 @@ impl FairQueue {
         dropped
     }
 
-    /// Forgets a peer, and drops everything of its that has not been read with `due`.
-    pub(crate) fn forget(&self, id: PeerId, due: &mut Due) {
+    /// Forgets a peer, and drops everything of its that has not been read. For a caller that has nothing locked.
+    pub(crate) fn forget(&self, id: PeerId) {
+        self.forget_with(id, &mut Due::default());
+    }
+
+    /// As [`forget`](Self::forget), for a caller that has something locked: what has not been read is dropped with
+    /// `due`.
+    pub(crate) fn forget_with(&self, id: PeerId, due: &mut Due) {
         let mut state = self.state.lock();
         while let Some(token) = state.peers.find(|peer| peer.id == id) {
             state.remove(token, due);
@@ -283,14 +295,14 @@ impl State {
     /// Forgets a peer; returns how many of its messages had not been read. They are dropped with `due`.
     fn remove(&mut self, token: Token, due: &mut Due) -> usize {
         self.round.retain(|&other| other != token);
-        let Some(mut peer) = self.peers.remove(token) else {
+        let Some(peer) = self.peers.remove(token) else {
             return 0;
         };
         if let Some(place) = peer.departed {
             self.departed.remove(place);
         }
         let rest = peer.rest().messages;
-        due.lose(std::mem::take(&mut peer.batch));
+        due.lose_with(peer);
         rest
     }
 
@@ -361,6 +373,7 @@ impl State {
                 if let Some(place) = peer.departed {
                     self.departed.remove(place);
                 }
+                // Its pipe is empty, or is still somebody else's.
                 self.peers.remove(token);
             }
         }

@@ -14,7 +14,6 @@ use super::{Departure, Pattern, PeerId};
 use crate::peer_handle::Peer;
 use crate::pipe::Pipe;
 use crate::pipe::sync::{Arc, Mutex};
-use crate::pipe::wake::Due;
 
 /// See the [module](self).
 #[derive(Debug)]
@@ -85,7 +84,7 @@ impl Pattern for Pair {
     }
 
     fn detach(&self, id: PeerId, departure: Departure) -> usize {
-        let unread = self.inbox.sweep(id, &mut Due::default());
+        let unread = self.inbox.sweep(id);
         if departure.keeps_outbound {
             return unread;
         }
@@ -98,7 +97,7 @@ impl Pattern for Pair {
     }
 
     fn forget(&self, id: PeerId) {
-        self.inbox.forget(id, &mut Due::default());
+        self.inbox.forget(id);
     }
 
     fn close(&self) -> usize {

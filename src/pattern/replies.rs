@@ -140,11 +140,11 @@ impl Pattern for Replies {
 
     fn detach(&self, id: PeerId, departure: Departure) -> usize {
         self.peers.lock().remove(&id);
-        self.inbox.sweep(id, &mut Due::default()) + departure.unwritten_messages()
+        self.inbox.sweep(id) + departure.unwritten_messages()
     }
 
     fn forget(&self, id: PeerId) {
-        self.inbox.forget(id, &mut Due::default());
+        self.inbox.forget(id);
     }
 
     fn dropped(&self) -> Dropped {

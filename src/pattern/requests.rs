@@ -399,7 +399,7 @@ impl Pattern for Requests {
         if guard.abandoned == Some(id) {
             guard.abandoned = None;
         }
-        let dropped = self.inbox.sweep(id, &mut due);
+        let dropped = self.inbox.sweep_with(id, &mut due);
         drop(guard);
         self.turns.wake_all();
         self.inbox.nudge();
@@ -407,7 +407,7 @@ impl Pattern for Requests {
     }
 
     fn forget(&self, id: PeerId) {
-        self.inbox.forget(id, &mut Due::default());
+        self.inbox.forget(id);
     }
 
     fn dropped(&self) -> Dropped {

@@ -389,7 +389,7 @@ impl Pattern for Routes {
     }
 
     fn detach(&self, id: PeerId, departure: Departure) -> usize {
-        let dropped = self.inbox.sweep(id, &mut Due::default());
+        let dropped = self.inbox.sweep(id);
         let former = {
             let mut state = self.state.lock();
             // A peer that this side has named keeps its name until it is disconnected; that of another
@@ -407,7 +407,7 @@ impl Pattern for Routes {
     }
 
     fn forget(&self, id: PeerId) {
-        self.inbox.forget(id, &mut Due::default());
+        self.inbox.forget(id);
     }
 
     fn close(&self) -> usize {

@@ -106,6 +106,7 @@ pub(crate) struct Due {
 struct More {
     wakes: Vec<Wake>,
     lost: Vec<Lost>,
+    holders: Vec<Box<dyn Send>>,
 }
 
 /// What nobody gets any more. It is only kept to be dropped.
@@ -151,6 +152,13 @@ impl Due {
         if has_bodies {
             self.more().lost.push(lost);
         }
+    }
+
+    /// As [`lose`](Self::lose), for what may be the last to hold some of that, and may wake somebody
+    /// when it is dropped.
+    #[cold]
+    pub(crate) fn lose_with(&mut self, holder: impl Send + 'static) {
+        self.more().holders.push(Box::new(holder));
     }
 
     #[cold]

@@ -14,7 +14,6 @@ use crate::pattern::round_robin::RoundRobin;
 use crate::pattern::{Departure, Pattern, PeerId};
 use crate::peer_handle::Peer;
 use crate::pipe::Pipe;
-use crate::pipe::wake::Due;
 use crate::socket_type::SocketType;
 
 /// Talks to ROUTER, REP or DEALER peers without waiting for its turn (RFC 28): a client with many
@@ -115,7 +114,7 @@ impl Pattern for Dealer {
     }
 
     fn detach(&self, id: PeerId, departure: Departure) -> usize {
-        let dropped = self.queue.sweep(id, &mut Due::default());
+        let dropped = self.queue.sweep(id);
         if departure.keeps_outbound {
             return dropped;
         }
@@ -128,7 +127,7 @@ impl Pattern for Dealer {
     }
 
     fn forget(&self, id: PeerId) {
-        self.queue.forget(id, &mut Due::default());
+        self.queue.forget(id);
     }
 
     fn close(&self) -> usize {

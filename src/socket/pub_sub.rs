@@ -17,7 +17,6 @@ use crate::pattern::interest::Interest;
 use crate::pattern::{Departure, Pattern, PeerId};
 use crate::peer_handle::Peer;
 use crate::pipe::Pipe;
-use crate::pipe::wake::Due;
 use crate::socket_type::SocketType;
 
 /// Publishes messages to every SUB (or XSUB) peer that has subscribed to a prefix of their first
@@ -239,12 +238,12 @@ impl Pattern for Subscribe {
     /// Of what is unwritten, subscriptions are no loss: the next connection gets the whole set anew.
     fn detach(&self, id: PeerId, departure: Departure) -> usize {
         self.interest.detach(id);
-        let unread = self.inbox.queue.sweep(id, &mut Due::default());
+        let unread = self.inbox.queue.sweep(id);
         unread + departure.unwritten_without_commands()
     }
 
     fn forget(&self, id: PeerId) {
-        self.inbox.queue.forget(id, &mut Due::default());
+        self.inbox.queue.forget(id);
     }
 
     fn close(&self) -> usize {

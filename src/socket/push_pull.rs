@@ -11,7 +11,6 @@ use crate::pattern::round_robin::RoundRobin;
 use crate::pattern::{Departure, Pattern, PeerId};
 use crate::peer_handle::Peer;
 use crate::pipe::Pipe;
-use crate::pipe::wake::Due;
 use crate::socket_type::SocketType;
 
 /// Deals messages to PULL peers in turn: the ventilator of a pipeline (RFC 30).
@@ -144,7 +143,7 @@ impl Pattern for Pull {
     }
 
     fn detach(&self, id: PeerId, _: Departure) -> usize {
-        self.0.queue.sweep(id, &mut Due::default())
+        self.0.queue.sweep(id)
     }
 
     #[cfg(feature = "inproc")]
@@ -153,7 +152,7 @@ impl Pattern for Pull {
     }
 
     fn forget(&self, id: PeerId) {
-        self.0.queue.forget(id, &mut Due::default());
+        self.0.queue.forget(id);
     }
 
     fn close(&self) -> usize {

@@ -104,7 +104,7 @@ impl Requests {
 
     /// A peer breaks the rules: nothing else that it has said is believed, either.
     fn malformed(&self, peer: PeerId, due: &mut Due) -> Answer {
-        self.inbox.forget(peer, due);
+        self.inbox.forget_with(peer, due);
         Answer::Malformed(peer)
     }
 

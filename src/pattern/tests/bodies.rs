@@ -186,8 +186,8 @@ fn what_is_short_for_its_new_pipe() {
 
 #[test]
 fn what_is_not_read() {
-    let forget = |queue: &FairQueue| queue.forget(PEER, &mut Due::default());
-    let look = |queue: &FairQueue| queue.forget(PeerId(77), &mut Due::default());
+    let forget = |queue: &FairQueue| queue.forget(PEER);
+    let look = |queue: &FairQueue| queue.forget(PeerId(77));
     for way in 0..4 {
         let queue = Arc::new(FairQueue::default());
         let inbound = pipe(10);
@@ -221,6 +221,50 @@ fn what_is_not_read() {
         }
         assert_free(&heard);
     }
+}
+
+/// Of a peer that has left, the queue may be the last to hold the pipe.
+#[test]
+fn what_those_who_left_have_in_their_pipes() {
+    let look = |queue: &FairQueue| queue.forget(PeerId(77));
+    for way in 0..3 {
+        let queue = Arc::new(FairQueue::default());
+        let inbound = pipe(10);
+        queue.attach(PEER, &Peer::somebody(), Arc::clone(&inbound));
+        let (second, heard) = message(&[], &queue, look);
+        inbound.push(&[], &second).unwrap();
+        drop(second);
+        let mut first = Batch::default();
+        first.push(&[], &Message::from("x"), 0);
+        inbound.put_back(first);
+        if way == 0 {
+            inbound.close(CloseReason::Now);
+            drop(inbound);
+            queue.sweep(PEER);
+        } else {
+            pipe_lost_unread(inbound);
+            assert_eq!(queue.sweep(PEER), 0);
+            assert!(heard.try_recv().is_err());
+            if way == 1 {
+                queue.forget(PEER);
+            } else {
+                // Makes room for what another one leaves.
+                let (messages, bytes) = (1, 1);
+                let narrow = Pipe::new(Capacity { messages, bytes }, 256);
+                queue.attach(PeerId(2), &Peer::somebody(), Arc::clone(&narrow));
+                narrow.push(&[], &Message::from("x")).unwrap();
+                pipe_lost_unread(narrow);
+                assert_eq!(queue.sweep(PeerId(2)), 2);
+            }
+        }
+        assert_free(&heard);
+    }
+}
+
+/// A pipe whose connection is lost, while something in it is still to be read.
+fn pipe_lost_unread(pipe: Arc<Pipe>) {
+    pipe.close(CloseReason::Lost);
+    drop(pipe);
 }
 
 #[test]

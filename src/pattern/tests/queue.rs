@@ -11,7 +11,6 @@ use crate::pattern::PeerId;
 use crate::pattern::fair_queue::{FairQueue, Next};
 use crate::peer_handle::Peer as Handle;
 use crate::pipe::sync::Arc;
-use crate::pipe::wake::Due;
 use crate::pipe::{CloseReason, Pipe};
 use crate::wire::batch::Batch;
 
@@ -110,7 +109,7 @@ proptest! {
                     peers[index].pipe.close(CloseReason::Lost);
                 }
                 Op::Forget(index) if index < peers.len() => {
-                    queue.forget(peers.remove(index).id, &mut Due::default());
+                    queue.forget(peers.remove(index).id);
                 }
                 Op::Send(..) | Op::End(_) | Op::Forget(_) => {}
             }
@@ -129,7 +128,7 @@ fn nothing_is_kept_of_peers_that_come_and_go_while_nobody_receives() {
     busy.push(&[], &Message::from("kept")).unwrap();
     for (id, pipe) in [(1, &silent), (2, &busy)] {
         pipe.close(CloseReason::Lost);
-        queue.sweep(PeerId(id), &mut Due::default());
+        queue.sweep(PeerId(id));
     }
     assert_eq!(Arc::strong_count(&silent), 1);
     let next = queue.try_next(|_, batch| batch.pop());
@@ -160,7 +159,7 @@ fn peers_that_left_keep_no_more_than_one_that_stays() {
             let _ = queue.try_next(|_, batch| batch.pop());
         }
         pipe.close(CloseReason::Lost);
-        dropped += queue.sweep(PeerId(id), &mut Due::default());
+        dropped += queue.sweep(PeerId(id));
     }
     let mut rest = Vec::new();
     while let Next::Message((id, _)) = queue.try_next(|id, batch| Some((id.0, batch.pop()?))) {
@@ -184,7 +183,7 @@ fn what_those_who_left_have_claimed_counts() {
         queue.attach(PeerId(id), &Handle::claiming(4_000), Arc::clone(&pipe));
         pipe.push(&[], &Message::from("x")).unwrap();
         pipe.close(CloseReason::Lost);
-        queue.sweep(PeerId(id), &mut Due::default());
+        queue.sweep(PeerId(id));
     }
     let mut rest = Vec::new();
     while let Next::Message(id) = queue.try_next(|id, batch| batch.pop().map(|_| id.0)) {
