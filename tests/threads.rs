@@ -23,16 +23,28 @@ fn alone() -> MutexGuard<'static, ()> {
     LOCK.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// The names of the threads that belong to contexts.
-fn names() -> Vec<String> {
+/// The names of all threads of this process.
+fn all_names() -> Vec<String> {
     let tasks = fs::read_dir("/proc/self/task").unwrap();
     let names = tasks.filter_map(|task| fs::read_to_string(task.unwrap().path().join("comm")).ok());
-    let mut names: Vec<String> = names
-        .map(|name| name.trim_end().to_owned())
-        .filter(|name| name.starts_with("wirelark-"))
-        .collect();
+    names.map(|name| name.trim_end().to_owned()).collect()
+}
+
+/// The names of the threads that belong to contexts.
+fn names() -> Vec<String> {
+    let mut names = all_names();
+    names.retain(|name| name.starts_with("wirelark-"));
     names.sort_unstable();
     names
+}
+
+/// Whether a thread that this one started has not named itself yet: until then it is called as this one is.
+fn some_have_no_name() -> bool {
+    let own = fs::read_to_string("/proc/thread-self/comm").unwrap();
+    let called_so = all_names()
+        .into_iter()
+        .filter(|name| name == own.trim_end());
+    called_so.count() > 1
 }
 
 fn context(threads: usize) -> Context {
@@ -49,7 +61,7 @@ fn run(check: impl Future<Output = ()>) {
     runtime.block_on(async {
         check.await;
         // A thread names itself after it has started, and ends after it has been told.
-        until(|| names().is_empty()).await;
+        until(|| !some_have_no_name() && names().is_empty()).await;
     });
 }
 
