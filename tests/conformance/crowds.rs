@@ -2,7 +2,7 @@
 
 use wirelark::{PairSocket, PubSocket, PullSocket, PushSocket, SubSocket};
 
-use crate::kit::{soon, until};
+use crate::kit::{descriptors, soon, until};
 use crate::transport::{Transport, on_every_transport};
 
 on_every_transport!(
@@ -47,6 +47,10 @@ async fn peers_that_close_while_they_connect(transport: Transport) {
 }
 
 async fn binds_and_connects_in_the_same_moment(transport: Transport) {
+    // Some five for each couple, and other tests beside them.
+    if !descriptors::are_enough(1_000) {
+        return;
+    }
     let pairs: Vec<_> = (0..50)
         .map(|_| {
             let place = transport.somewhere();

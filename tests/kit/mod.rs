@@ -10,6 +10,7 @@
     reason = "a test fails by panicking"
 )]
 
+pub(crate) mod descriptors;
 pub(crate) mod frames;
 pub(crate) mod memory;
 pub(crate) mod ports;
@@ -22,7 +23,7 @@ use std::time::Duration;
 use wirelark::{Event, Events, Peer};
 
 /// Longer than anything takes on a machine that is busy with other things.
-pub(crate) const DEADLINE: Duration = Duration::from_secs(40);
+pub(crate) const DEADLINE: Duration = Duration::from_secs(90);
 
 /// What `future` gives; a failure at the caller's line when that takes longer than `deadline`.
 #[track_caller]

@@ -9,13 +9,15 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use wirelark::{Endpoint, RepSocket, ReqSocket};
 
-use super::kit::memory;
+use super::kit::{descriptors, memory};
 use super::*;
 
 const HELLOS: usize = 5_000;
 const FLOODERS: usize = 2;
 /// Connections that each flooder keeps open, silent behind their WELCOME.
 const KEPT: usize = 200;
+/// For two floods at once: what their flooders keep, and as many handshakes as a listener does.
+const DESCRIPTORS: u64 = 2 * (1_024 + (FLOODERS * KEPT) as u64) + 100;
 /// Bytes of a greeting and a WELCOME.
 const ANSWER: usize = 64 + 2 + 168;
 /// More than the process needs for 1,024 handshakes, and less than for all of them.
@@ -70,6 +72,9 @@ async fn ask(req: &ReqSocket, number: usize) {
 }
 
 async fn withstand() {
+    if !descriptors::are_enough(DESCRIPTORS) {
+        return;
+    }
     let [_, _, Mechanism { client, keys, .. }] = mechanisms();
     let access = Access::anybody();
     let security = Security::CurveServer { keys, access };
