@@ -272,7 +272,7 @@ async fn every_family_under_curve(place: Place) {
 async fn certificates_of_both_are_known_to_each_other(place: Place) {
     let Some(python) = Python::find() else { return };
     let keys = Keys::new();
-    let folder = tempfile::tempdir().unwrap();
+    let folder = support::folder();
     let saved = Certificate::of(&keys.client).save(folder.path(), "client");
     let (_, secret) = saved.unwrap();
     let loaded = Certificate::load(secret.unwrap()).unwrap().keys().unwrap();
@@ -290,7 +290,7 @@ async fn certificates_of_both_are_known_to_each_other(place: Place) {
     within(push.send("known")).await.unwrap();
     assert_same(&pull.recv().await, &"known".into());
 
-    let theirs = tempfile::tempdir().unwrap();
+    let theirs = support::folder();
     let made = theirs.path().to_str().unwrap();
     let mut push = python.peer("PUSH").await;
     push.make_certificate(made, "theirs").await;
@@ -348,7 +348,7 @@ async fn a_client_that_pyzmq_refuses_gives_up(place: Place) {
     pull.wait_handshake_failed("AUTH").await;
 
     let keys = Keys::new();
-    let known = tempfile::tempdir().unwrap();
+    let known = support::folder();
     let mut pull = python.peer("PULL").await;
     keys.make_server(&mut pull).await;
     let rule = format!("curve * {}", known.path().display());

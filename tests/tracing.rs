@@ -51,7 +51,7 @@ impl Capture {
                 tokio::task::yield_now().await;
             }
         };
-        let found = tokio::time::timeout(Duration::from_secs(20), search).await;
+        let found = tokio::time::timeout(Duration::from_secs(90), search).await;
         found.unwrap_or_else(|_| panic!("no {start:?} among {:#?}", self.lines()))
     }
 }

@@ -31,7 +31,7 @@ async fn each_step_of_curve_takes_a_turn_on_the_side_that_accepts() {
         pushes.push(push);
     }
     for _ in 0..CLIENTS {
-        let received = tokio::time::timeout(Duration::from_secs(40), pull.recv());
+        let received = tokio::time::timeout(Duration::from_secs(90), pull.recv());
         assert_eq!(received.await.unwrap().unwrap().text(), "in");
     }
     // HELLO and INITIATE; the greeting may come before the HELLO.
@@ -45,7 +45,7 @@ async fn each_step_of_curve_takes_a_turn_on_the_side_that_accepts() {
     let push = PushSocket::builder().build();
     push.connect(&endpoint).unwrap();
     push.send("in").await.unwrap();
-    let received = tokio::time::timeout(Duration::from_secs(40), pull.recv());
+    let received = tokio::time::timeout(Duration::from_secs(90), pull.recv());
     assert_eq!(received.await.unwrap().unwrap().text(), "in");
     assert_eq!(BEGUN.load(Ordering::SeqCst), before);
 }

@@ -18,7 +18,7 @@ mod ipc;
 mod options;
 
 /// For anything that must happen; far beyond what it takes.
-const DEADLINE: Duration = Duration::from_secs(30);
+const DEADLINE: Duration = Duration::from_secs(90);
 
 /// A process that is being started has, for a moment, copies of all of our sockets, and keeps them open. Whoever starts
 /// one writes; whoever counts on a closed socket being closed reads.

@@ -14,7 +14,7 @@ pub(crate) const TRANSPORTS: [&str; 2] = ["inproc://here", "tcp://127.0.0.1:*"];
 
 /// A test that waits longer than this has lost a wake-up.
 pub(crate) async fn within<T>(future: impl Future<Output = T>) -> T {
-    tokio::time::timeout(Duration::from_secs(20), future)
+    tokio::time::timeout(Duration::from_secs(90), future)
         .await
         .expect("a wake-up was lost")
 }

@@ -10,7 +10,7 @@ import os
 import signal
 import sys
 
-LIFETIME_SECONDS = 120
+LIFETIME_SECONDS = 300
 
 signal.alarm(LIFETIME_SECONDS)
 os.execv(sys.argv[1], sys.argv[1:])

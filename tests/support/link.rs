@@ -31,7 +31,7 @@ impl Place {
     pub(crate) fn new(transport: Transport) -> Self {
         Self {
             transport,
-            folder: tempfile::tempdir().expect("there is room for a temporary folder"),
+            folder: folder(),
         }
     }
 
@@ -57,6 +57,18 @@ impl Place {
         let name = format!("socket-{}", COUNTER.fetch_add(1, Ordering::Relaxed));
         format!("ipc://{}", self.folder.path().join(name).display())
     }
+}
+
+/// A temporary folder whose path leaves room for a name in the 107 bytes of an address, and is one word in an
+/// order to a peer: `TMPDIR` may be neither.
+pub(crate) fn folder() -> TempDir {
+    let chosen = std::env::temp_dir();
+    let fits = |path: &str| path.len() <= 64 && !path.contains(char::is_whitespace);
+    let base = match chosen.to_str() {
+        Some(path) if fits(path) => chosen,
+        _ => "/tmp".into(),
+    };
+    tempfile::tempdir_in(base).expect("there is room for a temporary folder")
 }
 
 /// A port that no other test uses, in this process or another, until this process ends.

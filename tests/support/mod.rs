@@ -21,7 +21,7 @@ pub(crate) mod program;
 pub(crate) mod python;
 
 pub(crate) use corpus::{assert_same, corpus, corpus_with_topic};
-pub(crate) use link::{Attach, Link, Place, Transport, free_port, until_peers};
+pub(crate) use link::{Attach, Link, Place, Transport, folder, free_port, until_peers};
 pub(crate) use peer::Peer;
 pub(crate) use program::Program;
 pub(crate) use python::Python;
@@ -32,7 +32,7 @@ use std::time::Duration;
 
 /// How long a test waits for something that must happen: far longer than it takes on a busy
 /// machine.
-pub(crate) const DEADLINE: Duration = Duration::from_secs(30);
+pub(crate) const DEADLINE: Duration = Duration::from_secs(90);
 
 /// Waits for `future`, and fails the test with the place of the call if that takes longer than
 /// [`DEADLINE`].

@@ -189,7 +189,7 @@ fn who_waits_for_nobody_is_not_told_of_room() {
             }
             let _ = read.send(messages);
         });
-        let deadline = std::time::Duration::from_secs(30);
+        let deadline = std::time::Duration::from_secs(60);
         assert_eq!(is_read.recv_timeout(deadline), Ok(CAPACITY));
     });
 }

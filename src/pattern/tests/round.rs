@@ -217,7 +217,7 @@ impl Wake for Looks {
             robin.orphans();
             looked.send(())
         });
-        let unlocked = look.recv_timeout(Duration::from_secs(10)).is_ok();
+        let unlocked = look.recv_timeout(Duration::from_secs(60)).is_ok();
         self.seen.send(unlocked).expect("the test waits for it");
     }
 }
