@@ -64,6 +64,16 @@ impl Attached {
         }
     }
 
+    /// Whether something may go on here after it was taken away: a handshake, or a queue that is sent.
+    pub(super) fn lingers(&self) -> bool {
+        match &self.kind {
+            Kind::Dialer { .. } => true,
+            #[cfg(feature = "inproc")]
+            Kind::Caller { standing, .. } => standing.is_some(),
+            _ => false,
+        }
+    }
+
     /// Whether connections of this endpoint belong to it.
     pub(super) fn is_at(&self, endpoint: &Endpoint) -> bool {
         self.endpoint == *endpoint

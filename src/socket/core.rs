@@ -64,7 +64,7 @@ pub(super) struct State {
     /// None where the context has threads.
     pub(super) runtime: Option<runtime::Handle>,
     pub(super) endpoints: Vec<Arc<Attached>>,
-    /// Those that were taken away, and whose queues have not come to their end.
+    /// Those that were taken away, and whose dialers or queues have not come to their end.
     pub(super) leaving: Vec<Arc<Attached>>,
     pub(super) peers: HashMap<PeerId, Peer>,
     /// What peers and pipes that are gone have counted.

@@ -55,11 +55,23 @@ impl Core {
     /// or the dialer has given up before; once.
     pub(super) fn count_left(&self, gone: &Arc<Attached>) {
         let mut state = self.state.lock();
-        state.leaving.retain(|other| !Arc::ptr_eq(other, gone));
+        let Some(place) = state
+            .leaving
+            .iter()
+            .position(|other| Arc::ptr_eq(other, gone))
+        else {
+            return;
+        };
+        state.leaving.swap_remove(place);
+        let Some(standing) = gone.undelivered() else {
+            return;
+        };
+        // In one hold with its removal: what a report does not find among those that are leaving, it
+        // finds counted.
+        let left = standing.outbound.queued_messages() as u64;
+        self.count_dropped(&mut state, left);
         drop(state);
-        let left = gone.undelivered().map(|standing| standing.outbound.drain());
-        let left = left.unwrap_or_default();
-        self.count_departed(left.iter().map(|batch| batch.messages() as u64).sum());
+        drop(standing.outbound.drain());
     }
 
     /// As [`count_left`](Self::count_left), for all that have come to their end where no task says so.
@@ -72,13 +84,14 @@ impl Core {
 
     /// Messages had nowhere to go when a peer, or the way to it, was given up.
     pub(super) fn count_departed(&self, dropped: u64) {
-        let mut state = self.state.lock();
-        let State {
-            totals, closing, ..
-        } = &mut *state;
+        self.count_dropped(&mut self.state.lock(), dropped);
+    }
+
+    fn count_dropped(&self, state: &mut State, dropped: u64) {
+        let totals = &mut state.totals;
         totals.dropped = totals.dropped.saturating_add(dropped);
         totals.drops.departed = totals.drops.departed.saturating_add(dropped);
-        if *closing {
+        if state.closing {
             self.unsent.fetch_add(dropped, Ordering::Relaxed);
         }
     }

@@ -232,8 +232,8 @@ impl Core {
                         && named.as_ref().is_some_and(|named| attached.is_named(named))
                 });
             state.endpoints = kept;
-            let queues = gone.iter().filter(|gone| gone.standing().is_some());
-            state.leaving.extend(queues.cloned());
+            let lingering = gone.iter().filter(|gone| gone.lingers());
+            state.leaving.extend(lingering.cloned());
             gone
         };
         if gone.is_empty() {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use tokio::net::TcpListener;
-use wirelark::{Endpoint, Event, Events, PullSocket, PushSocket, ReconnectStop};
+use wirelark::{Endpoint, Event, Events, PullSocket, PushSocket, ReconnectStop, SubSocket};
 
 use crate::kit::raw::RawPeer;
 use crate::kit::{assert_matches, frames, ports, soon, until, wait_for};
@@ -233,4 +233,27 @@ async fn what_is_leaving_does_not_outstay_the_linger_of_close() {
         assert_eq!(soon(push.close()).await.unsent, 1, "{transport:?}");
         assert_eq!(push.stats().drops.departed, 1, "{transport:?}");
     }
+}
+
+/// Nor does a handshake with somebody who says nothing.
+#[tokio::test]
+async fn no_handshake_of_what_is_leaving_outstays_the_linger_of_close() {
+    let sub = SubSocket::builder()
+        .linger(None)
+        .handshake_timeout(Duration::from_secs(7200))
+        .build();
+    let server = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let endpoint = Endpoint::from(server.local_addr().unwrap());
+    let mut events = sub.events();
+    sub.connect(&endpoint).unwrap();
+    let mut silent = RawPeer::accept(&server).await;
+    let connected = |event: &Event| matches!(event, Event::Connected { .. });
+    wait_for(&mut events, connected).await;
+    sub.disconnect(&endpoint).unwrap();
+    // As above.
+    tokio::task::yield_now().await;
+    sub.options().set_linger(Duration::ZERO);
+    soon(sub.close()).await;
+    // Else it would go on in the background.
+    soon(silent.rest()).await;
 }
