@@ -163,7 +163,7 @@
 //!
 //! # Features
 //!
-//! All but `curve` and `avx512` are on by default, and none changes an API; an endpoint whose transport was left out is refused
+//! All but `curve` are on by default, and none changes an API; an endpoint whose transport was left out is refused
 //! by bind and connect with an error that says so.
 //!
 //! | feature | |
@@ -171,7 +171,7 @@
 //! | `ipc` | the ipc transport (on Unix) |
 //! | `inproc` | the inproc transport |
 //! | `curve` | encryption with CURVE, its keys and `Certificate`s; off by default, since cryptography takes some twenty crates, on x86-64 thirty-five |
-//! | `avx512` | `curve`, and what AVX-512 adds where the processor has it: long messages pass a fifth faster; needs Rust 1.89 |
+//! | `avx512` | with `curve`: use AVX-512 where the processor has it, with which long messages pass a fifth faster. Then Rust 1.89 is needed; without it, and for everything else, 1.85 |
 //! | `tracing` | [events](Event) also go to [`tracing`](https://docs.rs/tracing), see below |
 //!
 //! With `tracing`, every [`Event`] is also a line under the target `wirelark`, at the level DEBUG, or

@@ -9,6 +9,9 @@
 //!
 //! Whatever is called between [`Pass`] and the instructions has to be inlined: only there does the compiler know that the
 //! processor has them. So there are neither closures nor iterator adaptors in these paths.
+//!
+//! Where a slice is divided, its length is ours. Were one of them ever wrong, a panic would be better than a body that
+//! leaves as it is.
 
 use pulp::NullaryFnOnce;
 

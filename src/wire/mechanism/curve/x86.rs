@@ -1,5 +1,5 @@
 //! [`Level`]: what this processor has, of the family x86-64: eight blocks of Salsa20 in registers of AVX2, or four
-//! in those of SSE. The feature `avx512` has the former made with what AVX-512 adds.
+//! in those of SSE. The feature `avx512`, on by default, has the former made with what AVX-512 adds.
 
 use std::arch::x86_64::{__m128i, __m256i};
 
