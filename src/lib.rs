@@ -158,8 +158,8 @@
 //!
 //! Options and events name their counterparts (`ZMQ_SNDHWM`, `ZMQ_EVENT_CONNECTED`). There is no
 //! context to create or to terminate; [`Context`] separates inproc names, and has I/O threads when told to. A socket is `Send` and
-//! `Sync`. REQ and REP have `send` and `recv` in lock-step as well. Some defaults differ: the README has
-//! them in one table, each with its reason. [`coming_from_libzmq`] maps every option and function.
+//! `Sync`. REQ and REP have `send` and `recv` in lock-step as well. Some defaults differ: [`coming_from_libzmq`]
+//! has them in one table, each with its reason, and maps every option and function.
 //!
 //! # Features
 //!

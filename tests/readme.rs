@@ -69,24 +69,88 @@ fn the_crate_documentation_lists_every_feature() {
     }
 }
 
+/// What a heading is linked to by.
+fn anchor(heading: &str) -> String {
+    let words = heading.trim_start_matches('#').trim().to_lowercase();
+    let kept = words.chars().filter_map(|letter| match letter {
+        ' ' | '-' => Some('-'),
+        letter if letter.is_alphanumeric() || letter == '_' => Some(letter),
+        _ => None,
+    });
+    kept.collect()
+}
+
 #[test]
-fn every_link_to_a_file_leads_somewhere() {
+fn every_link_to_a_file_or_a_heading_leads_somewhere() {
     for document in [
         "README.md",
         "ARCHITECTURE.md",
         "CONTRIBUTING.md",
         "CHANGELOG.md",
+        "SECURITY.md",
+        "benches/results.md",
+        "compare/README.md",
+        "docs/coming-from-libzmq.md",
+        "docs/internals.md",
+        "docs/performance.md",
         "tests/conformance/README.md",
     ] {
         let text = read(document);
         let place = Path::new(env!("CARGO_MANIFEST_DIR")).join(document);
         let folder = place.parent().unwrap();
         for rest in text.split("](").skip(1) {
-            let target = rest.split([')', '#']).next().unwrap_or_default();
-            if !target.contains("://") && !target.is_empty() {
-                let target = folder.join(target);
-                assert!(target.exists(), "{document} links to {target:?}");
+            let target = rest.split(')').next().unwrap_or_default();
+            if target.contains("://") {
+                continue;
+            }
+            let (file, heading) = target.split_once('#').unwrap_or((target, ""));
+            let file = if file.is_empty() {
+                place.clone()
+            } else {
+                folder.join(file)
+            };
+            assert!(file.exists(), "{document} links to {target}");
+            if !heading.is_empty() {
+                let there = fs::read_to_string(&file).unwrap();
+                let mut headings = there.lines().filter(|line| line.starts_with('#'));
+                let found = headings.any(|line| anchor(line) == heading);
+                assert!(found, "{document} links to {target}: no such heading");
             }
         }
     }
+}
+
+/// The cells of a table's row.
+fn cells(row: &str) -> Vec<&str> {
+    let row = row.trim().trim_matches('|');
+    row.split('|').map(str::trim).collect()
+}
+
+#[test]
+fn the_figures_of_the_readme_are_those_of_the_results() {
+    let results = read("benches/results.md");
+    let measured: Vec<_> = results.lines().map(cells).collect();
+    let readme = read("README.md");
+    let table = readme.split("\n| cell | ").nth(1).expect("a table");
+    let rows = table.lines().skip(2).take_while(|row| row.starts_with('|'));
+    let ways = [
+        "current_thread",
+        "multi_thread, main task",
+        "multi_thread, spawned task",
+    ];
+    let mut compared = 0;
+    for row in rows.map(cells) {
+        let [cell, measure, libzmq, ratios @ ..] = &row[..] else {
+            panic!("{row:?} is no row of figures");
+        };
+        assert_eq!(ratios.len(), ways.len(), "{row:?}");
+        for (way, ratio) in ways.iter().zip(ratios) {
+            let known = measured.iter().any(|line| {
+                line.starts_with(&[cell, way, measure, libzmq]) && line.get(5) == Some(ratio)
+            });
+            assert!(known, "{cell}, {way}: {measure} {libzmq}, {ratio}");
+            compared += 1;
+        }
+    }
+    assert!(compared >= 30, "only {compared} figures");
 }
