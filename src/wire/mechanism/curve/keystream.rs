@@ -143,10 +143,28 @@ mod tests {
         );
     }
 
+    /// Everything here is compared at the levels of `all`: one that it left out would be compared with nothing.
     #[test]
-    fn this_machine_tests_the_best_level() {
-        let best = Level::best().map(|best| format!("{best:?}"));
-        assert_eq!(best, Level::all().first().map(|level| format!("{level:?}")));
+    fn every_level_of_this_machine_is_compared() {
+        let name = |level| match level {
+            #[cfg(feature = "avx512")]
+            Level::Avx512(_) => "AVX-512",
+            Level::Avx2(_) => "AVX2",
+            Level::Sse(_) => "SSE",
+        };
+        let known = [
+            #[cfg(feature = "avx512")]
+            ("AVX-512", pulp::x86::V4::is_available()),
+            ("AVX2", pulp::x86::V3::is_available()),
+            ("SSE", pulp::x86::V2::is_available()),
+        ];
+        let there: Vec<_> = known
+            .into_iter()
+            .filter_map(|(name, is_there)| is_there.then_some(name))
+            .collect();
+        let compared: Vec<_> = Level::all().into_iter().map(name).collect();
+        assert_eq!(compared, there);
+        assert_eq!(Level::best().map(name), there.first().copied());
     }
 
     proptest! {
