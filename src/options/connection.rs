@@ -13,7 +13,8 @@ use super::OptionError;
 /// After each `interval` a PING is sent, which the peer answers by itself. When nothing at all, neither an answer
 /// nor a message, arrives within the timeout after a PING, the connection ends with
 /// [`PeerFault::Silent`](crate::PeerFault::Silent) and is made again. While this side reads nothing because the
-/// application does not, nobody is found dead.
+/// application does not, nobody is found dead; nor is whoever has said something that lies there unread because a
+/// thread was kept from its tasks.
 ///
 /// PINGs go to peers of ZMTP 3.0 as well, as from libzmq: its releases that announce 3.0 answer them since 4.2.
 /// A peer that does not know the command drops it and is found dead, unless it sends messages often enough:

@@ -125,6 +125,9 @@ impl Traffic {
             return Err(ended(reason));
         }
         let now = Instant::now();
+        if self.connection.deadline().is_some_and(|at| at <= now) {
+            self.hear(cx, now)?;
+        }
         self.check_timers(now)?;
         for _ in 0..TURNS {
             let wrote = self.write_some(cx)?;
@@ -264,6 +267,17 @@ impl Traffic {
             }
             Poll::Ready(Err(error)) => Err(io(error)),
         }
+    }
+
+    /// Comes before a peer is found silent: something else may have had this thread for longer than it may be, and
+    /// what it has said lies there.
+    fn hear(&mut self, cx: &mut Context<'_>, now: Instant) -> Result<(), DisconnectReason> {
+        if self.read_some(cx, now)? {
+            self.active = true;
+            // What has been read counts as heard when it is decoded.
+            self.read_some(cx, now)?;
+        }
+        Ok(())
     }
 
     /// Reads into the void until the peer hangs up.

@@ -1,5 +1,6 @@
 //! Heartbeats of ours, as a scripted peer sees them.
 
+use std::thread;
 use std::time::Duration;
 
 use futures::future::join_all;
@@ -71,20 +72,43 @@ async fn a_silent_peer_is_given_up() {
     assert!(rest.starts_with(b"\x04\x07\x04PING\x00\x00"), "{rest:?}");
 }
 
-/// A peer that answers, or one that sends anything else, lives.
+/// A peer that answers, or one that sends anything else, lives. So it does where the session comes to hear of it
+/// only when time is up, because somebody else has kept the thread.
 #[tokio::test]
 async fn whoever_is_heard_lives() {
+    let timeout = Duration::from_secs(2);
     let pull = PullSocket::builder()
-        .heartbeat(quick().with_timeout(Duration::from_secs(30)))
+        .heartbeat(quick().with_timeout(timeout))
         .build();
+    let mut events = pull.events();
     let endpoint = pull.bind("tcp://127.0.0.1:*").await.unwrap();
-    let mut peer = RawPeer::established(&endpoint, "PUSH").await;
-    for _ in 0..10 {
-        assert!(peer.frame().await.is("PING"));
-        peer.send(frames::command("PONG", b"")).await;
+    let whole = frames::last("here");
+    let (begun, rest) = whole.split_at(1);
+    let signs = [&frames::command("PONG", b""), &frames::ping(b""), begun];
+    let mut peers = Vec::new();
+    for sign in signs {
+        peers.push((RawPeer::established(&endpoint, "PUSH").await, sign));
     }
-    peer.send(frames::last("here")).await;
+    for (peer, _) in &mut peers {
+        assert!(peer.frame().await.is("PING"));
+    }
+    for (peer, sign) in &mut peers {
+        peer.send(sign).await;
+    }
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "it blocks a runtime worker, as careless programs do"
+    )]
+    thread::sleep(timeout + timeout / 10);
+    for (peer, sign) in &mut peers {
+        let rest = if *sign == begun { rest } else { b"" };
+        peer.send([rest, &frames::ping(b"last")].concat()).await;
+        while peer.frame().await.body != b"\x04PONGlast" {}
+    }
     assert_eq!(soon(pull.recv()).await.unwrap().text(), "here");
+    while let Some(event) = events.try_next() {
+        assert!(!matches!(event, Event::Disconnected { .. }), "{event:?}");
+    }
 }
 
 /// A change is for the connections to come.
