@@ -42,7 +42,7 @@ impl Turnstile {
     pub(crate) async fn enter(&self) -> Option<Turn<'_>> {
         let permit = self.turns.acquire().await.ok()?;
         #[cfg(test)]
-        BEGUN.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+        BEGUN.set(BEGUN.get() + 1);
         Some(Turn { _permit: permit })
     }
 }
@@ -56,9 +56,11 @@ impl Turn<'_> {
     }
 }
 
-/// Turns that have begun at all turnstiles.
 #[cfg(test)]
-pub(crate) static BEGUN: std::sync::atomic::AtomicUsize = std::sync::atomic::AtomicUsize::new(0);
+thread_local! {
+    /// Turns that have begun on this thread, where they are those of one test.
+    pub(crate) static BEGUN: std::cell::Cell<usize> = const { std::cell::Cell::new(0) };
+}
 
 #[cfg(test)]
 mod tests {
