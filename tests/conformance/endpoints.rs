@@ -278,6 +278,8 @@ async fn tcp_addresses() {
 /// addresses.
 #[tokio::test]
 async fn what_bind_returns_is_a_name_for_everything() {
+    // Where it is switched off, one can bind to all of its addresses, and none of them can be reached.
+    let is_there_ipv6 = std::net::TcpListener::bind("[::1]:0").is_ok();
     for text in [
         "tcp://*:*",
         "tcp://[::]:*",
@@ -286,12 +288,13 @@ async fn what_bind_returns_is_a_name_for_everything() {
         "tcp://localhost:*",
         "ipc://*",
     ] {
+        if text.contains("::") && !is_there_ipv6 {
+            eprintln!("skipped: {text} needs IPv6");
+            continue;
+        }
         let rep = RepSocket::new();
         let mut events = rep.events();
-        let Ok(endpoint) = rep.bind(text).await else {
-            assert!(text.contains("::"), "only IPv6 may be missing, not {text}");
-            continue;
-        };
+        let endpoint = rep.bind(text).await.unwrap();
         let req = ReqSocket::new();
         req.connect(&endpoint).unwrap();
         let answer = async { rep.recv().await.unwrap().reply(text).await.unwrap() };
