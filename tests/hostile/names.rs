@@ -5,6 +5,7 @@ use wirelark::{
     RouterSocket, SendToError,
 };
 
+use crate::kit::alone::is_alone;
 use crate::kit::raw::RawPeer;
 use crate::kit::{assert_matches, frames, memory, soon, until, wait_for};
 use crate::strangers::failure;
@@ -184,6 +185,9 @@ async fn an_envelope_of_more_frames_than_anybody_needs() {
 /// Nothing is kept of the name of somebody who has gone.
 #[tokio::test]
 async fn many_names_that_come_and_go() {
+    if !is_alone("names::many_names_that_come_and_go") {
+        return;
+    }
     const ROUNDS: usize = 400;
     let hall = Hall::open(RouterSocket::new()).await;
     let before = memory::resident();

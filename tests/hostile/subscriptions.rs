@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use tokio::net::TcpListener;
 use wirelark::{Endpoint, Message, ProtocolError, SubSocket, SubscriberMessage, XPubSocket};
 
+use crate::kit::alone::is_alone;
 use crate::kit::raw::RawPeer;
 use crate::kit::{frames, memory, soon, until};
 use crate::scene;
@@ -200,6 +201,9 @@ async fn a_long_topic_in_a_later_frame() {
 /// is read as far as its queue goes, others are served, and nothing is lost once somebody reads.
 #[tokio::test]
 async fn a_flood_of_requests() {
+    if !is_alone("subscriptions::a_flood_of_requests") {
+        return;
+    }
     const ROUNDS: usize = 100_000;
     let publisher = XPubSocket::builder().recv_hwm(100).build();
     let endpoint = publisher.bind("tcp://127.0.0.1:*").await.unwrap();
@@ -284,6 +288,9 @@ async fn manual_requests_are_limited() {
 /// A publisher that does not read is told what matters when it does.
 #[tokio::test]
 async fn a_publisher_that_stops_reading() {
+    if !is_alone("subscriptions::a_publisher_that_stops_reading") {
+        return;
+    }
     /// More than the kernel takes.
     const CHANGES: usize = 30_000;
     const QUEUED_MAX: u64 = 1_024;

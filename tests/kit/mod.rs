@@ -10,6 +10,7 @@
     reason = "a test fails by panicking"
 )]
 
+pub(crate) mod alone;
 pub(crate) mod descriptors;
 pub(crate) mod frames;
 pub(crate) mod memory;
