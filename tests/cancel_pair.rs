@@ -7,7 +7,9 @@
 mod dropping;
 
 use dropping::{POLLS, TRANSPORTS, drop_after, within};
-use wirelark::{AnySocket, Context, Endpoint, Message, PairSocket, Proxy, SocketType};
+use wirelark::{
+    AnySocket, Context, DealerSocket, Endpoint, Message, PairSocket, Proxy, RepSocket, SocketType,
+};
 
 fn cases() -> impl Iterator<Item = (&'static str, usize)> {
     let transports = TRANSPORTS.into_iter();
@@ -108,6 +110,29 @@ async fn a_proxy_loses_nothing() {
         for (transport, polls) in cases() {
             proxy_loses_nothing(chain, transport, polls).await;
         }
+    }
+}
+
+#[tokio::test]
+async fn a_rep_that_gives_everything_back_loses_nothing() {
+    for (transport, polls) in cases() {
+        let context = Context::new();
+        let rep = RepSocket::builder().context(&context).build();
+        let dealer = DealerSocket::builder().context(&context).build();
+        dealer.connect(rep.bind(transport).await.unwrap()).unwrap();
+        let mut proxy = Proxy::new(&rep, &rep);
+        for number in 0..20 {
+            let question = ["", &number.to_string()];
+            within(dealer.send(question)).await.unwrap();
+            assert!(drop_after(polls, proxy.run()).await.is_none());
+            assert!(proxy.take_held().is_empty());
+        }
+        let running = tokio::spawn(async move { proxy.run().await });
+        for number in 0..20 {
+            let answer = within(dealer.recv()).await.unwrap();
+            assert_eq!(answer, ["", &number.to_string()], "{transport}, {polls}");
+        }
+        running.abort();
     }
 }
 

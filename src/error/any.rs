@@ -326,7 +326,7 @@ pub enum AnySubscribeError {
 #[non_exhaustive]
 pub enum ProxyError {
     /// What one of the two receives the other cannot send, or neither receives anything. REQ and REP,
-    /// which take turns, cannot be joined: DEALER and ROUTER take their place.
+    /// which take turns, cannot be joined, but for a REP with itself: DEALER and ROUTER take their place.
     #[error("a proxy cannot join a {frontend} and a {backend} socket")]
     #[non_exhaustive]
     CannotTalk {

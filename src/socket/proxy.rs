@@ -26,8 +26,10 @@ use direction::Direction;
 /// | PAIR | PAIR | a conversation is prolonged |
 ///
 /// Which is which does not matter. Any two types can be joined of which each sends if the other
-/// receives. A socket joined to itself gives everything back. See [`Proxy`] for a proxy that
-/// is watched, paused and stopped.
+/// receives. A socket joined to itself gives everything back, also a REP, which answers each request with the
+/// request. A REP and another socket cannot be joined, nor can a REQ: they take turns with their peers, and two that
+/// do not know of each other's turns cannot keep them (libzmq starts, and ends with `EFSM` at the first request).
+/// ROUTER and DEALER take their places. See [`Proxy`] for a proxy that is watched, paused and stopped.
 ///
 /// What is only passed on is not decoded: between all of these, and any mixture of them, messages go on
 /// byte by byte as they came. Only what an XPUB receives, and what an XSUB sends, is looked at.
@@ -35,7 +37,7 @@ use direction::Direction;
 /// *Delivery*: messages go on in the order in which they came from one peer. Nothing is received that
 /// has nowhere to go, so a side without room stops the other's peers, and no more than that. To a
 /// ROUTER each message goes to the peer that it names; if that is gone or full, the message is
-/// dropped and counted, as in libzmq, since one such peer must not hold up all others.
+/// dropped and counted, as in libzmq, since one such peer must not hold up all others. So is what a REP gives back.
 ///
 /// *Cancel safety*: a dropped future loses nothing, with one exception: what comes from one XPUB and waits
 /// for room at another that [drops nothing](crate::SocketBuilder::no_drop), one message, is lost.
@@ -198,9 +200,11 @@ impl Proxy {
             }
         }
         let is_heard = |from, to| !receives(from) || sends(to);
+        let is_one = frontend.is_same(backend);
+        let reflects = is_one && front == SocketType::Rep;
         let route = Route {
-            there: receives(front) && sends(rear),
-            back: receives(rear) && sends(front) && !frontend.is_same(backend),
+            there: receives(front) && sends(rear) || reflects,
+            back: receives(rear) && sends(front) && !is_one,
         };
         if (route.there || route.back) && is_heard(front, rear) && is_heard(rear, front) {
             return Ok(route);
@@ -219,7 +223,7 @@ struct Route {
     back: bool,
 }
 
-/// REQ and REP take turns, which two sides cannot keep that do not know of each other.
+/// REQ and REP take turns, which two sides cannot keep that do not know of each other. (A REP alone can.)
 const fn receives(socket_type: SocketType) -> bool {
     use SocketType::{Dealer, Pair, Pull, Router, Sub, XPub, XSub};
     matches!(

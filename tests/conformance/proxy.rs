@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 
 use futures::FutureExt;
+use futures::future::join_all;
 use tokio::task::JoinHandle;
 use wirelark::{
-    DealerSocket, Event, Message, PairSocket, Proxy, ProxyControl, ProxyEnd, ProxyError, PubSocket,
-    PullSocket, PushSocket, RepSocket, ReqSocket, RouterSocket, SocketType, SubSocket,
-    TryRecvError, XPubSocket, XSubSocket,
+    DealerSocket, Event, LockStepSendError, Message, PairSocket, Proxy, ProxyControl, ProxyEnd,
+    ProxyError, PubSocket, PullSocket, PushSocket, RepSocket, ReqSocket, RouterSocket, SocketType,
+    SubSocket, TryRecvError, XPubSocket, XSubSocket,
 };
 
 use crate::kit::{assert_matches, soon, until, wait_for};
@@ -24,6 +25,7 @@ on_every_transport!(
     a_dropped_proxy_has_lost_nothing,
     a_closed_socket_ends_it,
     a_socket_gives_everything_back,
+    a_rep_gives_every_request_back,
 );
 
 pub(crate) fn start(mut proxy: Proxy) -> (ProxyControl, JoinHandle<Result<ProxyEnd, ProxyError>>) {
@@ -343,10 +345,73 @@ async fn a_socket_gives_everything_back(transport: Transport) {
     // Counted a moment after it has gone.
     until(|| control.stats().backend_sent.messages == 151).await;
     assert_eq!(control.stats().backend_received.messages, 0);
-    // One that takes turns cannot do that.
+}
+
+async fn a_rep_gives_every_request_back(transport: Transport) {
     let rep = RepSocket::new();
-    let refused = Proxy::new(&rep, &rep).run().await;
-    assert_matches!(refused, Err(ProxyError::CannotTalk { .. }));
+    let endpoint = rep.bind(transport.anywhere()).await.unwrap();
+    let capture = PushSocket::new();
+    let seen = PullSocket::new();
+    seen.connect(capture.bind(transport.anywhere()).await.unwrap())
+        .unwrap();
+    until(|| capture.peers().len() == 1).await;
+    let (control, running) = start(Proxy::new(&rep, rep.clone()).capture(&capture));
+    // Many at a time, each to who asked.
+    let clients = (0..4).map(|name| {
+        let client = ReqSocket::builder().correlate(true).build();
+        client.connect(&endpoint).unwrap();
+        async move {
+            let questions = (0..25).map(|number| [name.to_string(), number.to_string()]);
+            let asked = questions.map(async |question| {
+                let answer = soon(client.request(question.clone())).await.unwrap();
+                assert_eq!(answer, Message::from(question));
+            });
+            join_all(asked).await;
+        }
+    });
+    join_all(clients).await;
+    // Behind whatever envelope it came in; what has none is no request.
+    let dealer = DealerSocket::new();
+    dealer.connect(&endpoint).unwrap();
+    for message in [&["way", "home", "", "msg"][..], &["no request"], &["", ""]] {
+        soon(dealer.send(message.to_vec())).await.unwrap();
+    }
+    assert_eq!(
+        soon(dealer.recv()).await.unwrap(),
+        ["way", "home", "", "msg"]
+    );
+    assert_eq!(soon(dealer.recv()).await.unwrap(), ["", ""]);
+    for _ in 0..102 {
+        soon(seen.recv()).await.unwrap();
+    }
+    // Counted a moment after it has gone.
+    until(|| control.stats().backend_sent.messages == 102).await;
+    let stats = control.stats();
+    assert_eq!(stats.frontend_received, stats.backend_sent);
+    assert_eq!((stats.backend_received.messages, stats.dropped), (0, 0));
+    // It is no one's turn: nothing waits to be answered.
+    assert_matches!(rep.try_send("late"), Err(LockStepSendError::OutOfTurn(_)));
+    soon(rep.close()).await;
+    let socket_type = SocketType::Rep;
+    assert_matches!(soon(running).await.unwrap(), Ok(ProxyEnd::Closed { socket_type: end, .. }) if end == socket_type);
+}
+
+/// As a ROUTER, it does not wait for a peer that does not read what it is given back.
+#[tokio::test]
+async fn what_a_rep_cannot_give_back_is_dropped_and_counted() {
+    let rep = RepSocket::builder().send_hwm(1).build();
+    let endpoint = rep.bind(Transport::Inproc.anywhere()).await.unwrap();
+    let (control, _running) = start(Proxy::new(&rep, &rep));
+    let deaf = DealerSocket::builder().recv_hwm(1).build();
+    deaf.connect(&endpoint).unwrap();
+    until(|| {
+        let _ = deaf.try_send(["", "again"]);
+        control.stats().dropped > 0
+    })
+    .await;
+    let client = ReqSocket::new();
+    client.connect(&endpoint).unwrap();
+    assert_eq!(soon(client.request("me?")).await.unwrap(), "me?");
 }
 
 /// A ROUTER does not wait for a peer that is gone: what is meant for it is dropped and counted.

@@ -7,11 +7,12 @@ use tokio::task::yield_now;
 
 use super::ProxyEnd;
 use super::control::{Counters, ProxyControl, State};
-use crate::error::{AnyRecvError, AnySendError, AnyTrySendError};
+use crate::error::{AnyRecvError, AnySendError, AnyTrySendError, RecvError};
 use crate::message::Message;
 use crate::pattern::relay::{End, Relay, Relayed};
 use crate::pipe::wake::Due;
 use crate::socket::any::AnySocket;
+use crate::socket::rep::RepSocket;
 
 /// Messages that one direction moves before it is the other's turn.
 ///
@@ -121,6 +122,11 @@ impl Direction {
         counters: &Counters,
     ) -> Result<(), ProxyEnd> {
         let Self { from, to, held } = self;
+        if let AnySocket::Rep(rep) = from {
+            return reflect(rep, capture, counters)
+                .await
+                .map_err(|_| closed(from));
+        }
         if let Some(message) = held {
             // What waits is a copy, and the message is here until that has been sent.
             let sent = to.send(&*message).await;
@@ -168,6 +174,22 @@ impl Direction {
         }
         Ok(())
     }
+}
+
+/// Answers the next request with itself. Nothing is waited for between its receipt and the end, and the answer
+/// finds its way whoever else receives from this socket.
+async fn reflect(
+    rep: &RepSocket,
+    capture: Option<&AnySocket>,
+    counters: &Counters,
+) -> Result<(), RecvError> {
+    let (message, reply) = rep.recv().await?.into_parts();
+    counters.count_received(&message);
+    if let Some(capture) = capture {
+        counters.count_captured(capture.try_send(&message).is_ok());
+    }
+    counters.count_sent(&message, reply.try_send(&message).is_ok());
+    Ok(())
 }
 
 fn poll_relay(
