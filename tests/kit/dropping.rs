@@ -12,6 +12,12 @@ pub(crate) const POLLS: usize = 32;
 /// What to bind to.
 pub(crate) const TRANSPORTS: [&str; 2] = ["inproc://here", "tcp://127.0.0.1:*"];
 
+/// Each transport with each number of polls after which a future is dropped.
+pub(crate) fn cases() -> impl Iterator<Item = (&'static str, usize)> {
+    let transports = TRANSPORTS.into_iter();
+    transports.flat_map(|transport| (0..POLLS).map(move |polls| (transport, polls)))
+}
+
 /// A test that waits longer than this has lost a wake-up.
 pub(crate) async fn within<T>(future: impl Future<Output = T>) -> T {
     tokio::time::timeout(Duration::from_secs(90), future)

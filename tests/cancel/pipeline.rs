@@ -1,16 +1,12 @@
 //! The futures of pipelines, subscribers, endpoints and close, dropped at every poll: nothing is lost, nothing comes
-//! twice, and no wake-up is swallowed that somebody else waits for. Other types have files of their own.
-
-#![allow(clippy::unwrap_used)]
-
-#[path = "kit/dropping.rs"]
-mod dropping;
+//! twice, and no wake-up is swallowed that somebody else waits for.
 
 use std::future::poll_fn;
 use std::pin::pin;
 use std::task::Poll;
 
-use dropping::{POLLS, TRANSPORTS, drop_after, within};
+use crate::dropping::{POLLS, cases, drop_after, within};
+use crate::{filled, read_until_last};
 use wirelark::{Context, Endpoint, PubSocket, PullSocket, PushSocket, SubSocket};
 
 /// Small queues, so that senders wait.
@@ -24,30 +20,15 @@ async fn pipeline(transport: &str) -> (PushSocket, PullSocket) {
 }
 
 fn fill(push: &PushSocket) -> Vec<String> {
-    let texts = (0..).map(|number| format!("first {number}"));
-    texts
-        .take_while(|text| push.try_send(text.as_str()).is_ok())
-        .collect()
-}
-
-async fn read_until_last(pull: PullSocket) -> Vec<String> {
-    let mut texts = Vec::new();
-    while texts.last().is_none_or(|text| text != "last") {
-        let message = pull.recv().await.expect("the socket is open");
-        texts.push(message.text().into_owned());
-    }
-    texts
+    filled(|text| push.try_send(text).is_ok())
 }
 
 #[tokio::test]
 async fn send_is_all_or_nothing() {
-    for (transport, polls) in TRANSPORTS
-        .iter()
-        .flat_map(|t| (0..POLLS).map(move |k| (t, k)))
-    {
+    for (transport, polls) in cases() {
         let (push, pull) = pipeline(transport).await;
         let mut expected = fill(&push);
-        let reader = tokio::spawn(read_until_last(pull));
+        let reader = tokio::spawn(read_until_last(pull.into()));
         let sent = drop_after(polls, push.send("second")).await;
         expected.extend(sent.map(|sent| sent.map(|()| "second".to_owned()).unwrap()));
         within(push.send("last")).await.unwrap();
@@ -62,10 +43,7 @@ async fn send_is_all_or_nothing() {
 
 #[tokio::test]
 async fn a_sender_that_is_dropped_wakes_the_next() {
-    for (transport, polls) in TRANSPORTS
-        .iter()
-        .flat_map(|t| (0..POLLS).map(move |k| (t, k)))
-    {
+    for (transport, polls) in cases() {
         let (push, pull) = pipeline(transport).await;
         let mut expected = fill(&push);
         let next = push.clone();
@@ -95,13 +73,10 @@ async fn a_sender_that_is_dropped_wakes_the_next() {
 
 #[tokio::test]
 async fn a_permit_is_a_place_and_nothing_else() {
-    for (transport, polls) in TRANSPORTS
-        .iter()
-        .flat_map(|t| (0..POLLS).map(move |k| (t, k)))
-    {
+    for (transport, polls) in cases() {
         let (push, pull) = pipeline(transport).await;
         let mut expected = fill(&push);
-        let reader = tokio::spawn(read_until_last(pull));
+        let reader = tokio::spawn(read_until_last(pull.into()));
         match drop_after(polls, push.reserve()).await {
             Some(permit) if polls % 2 == 0 => {
                 permit.unwrap().send("second");
@@ -123,10 +98,7 @@ async fn a_permit_is_a_place_and_nothing_else() {
 #[tokio::test]
 async fn recv_loses_nothing() {
     const MESSAGES: usize = 12;
-    for (transport, polls) in TRANSPORTS
-        .iter()
-        .flat_map(|t| (1..POLLS).map(move |k| (t, k)))
-    {
+    for (transport, polls) in cases().filter(|(_, polls)| *polls > 0) {
         let (push, pull) = pipeline(transport).await;
         let sender = tokio::spawn(async move {
             for number in 0..MESSAGES {
@@ -156,13 +128,10 @@ async fn recv_loses_nothing() {
 
 #[tokio::test]
 async fn a_subscriber_loses_nothing_and_waiting_for_it_changes_nothing() {
-    for (transport, polls) in TRANSPORTS
-        .iter()
-        .flat_map(|t| (0..POLLS).map(move |k| (t, k)))
-    {
+    for (transport, polls) in cases() {
         let context = Context::new();
         let publisher = PubSocket::builder().context(&context).build();
-        let endpoint = publisher.bind(*transport).await.unwrap();
+        let endpoint = publisher.bind(transport).await.unwrap();
         let other = publisher.clone();
         let waiter = tokio::spawn(async move { other.wait_for_subscribers("a", 1).await });
         let subscriber = SubSocket::builder().context(&context).build();
@@ -194,10 +163,7 @@ async fn a_subscriber_loses_nothing_and_waiting_for_it_changes_nothing() {
 
 #[tokio::test]
 async fn close_goes_on_in_the_background() {
-    for (transport, polls) in TRANSPORTS
-        .iter()
-        .flat_map(|t| (0..POLLS).map(move |k| (t, k)))
-    {
+    for (transport, polls) in cases() {
         let (push, pull) = pipeline(transport).await;
         let expected = fill(&push);
         drop_after(polls, push.close()).await;

@@ -1,18 +1,14 @@
 //! The futures of ROUTER and DEALER, dropped at every poll: nothing is lost, nothing comes twice, and no
 //! wake-up is swallowed that somebody else waits for.
 
-#![allow(clippy::unwrap_used)]
-
-#[path = "kit/dropping.rs"]
-mod dropping;
-
 use std::future::poll_fn;
 use std::pin::pin;
 use std::task::Poll;
 
 use futures::SinkExt;
 
-use dropping::{POLLS, TRANSPORTS, drop_after, within};
+use crate::dropping::{POLLS, cases, drop_after, within};
+use crate::{filled, read_until_last};
 use wirelark::{Context, DealerSocket, Identity, RouterSocket};
 
 fn ada() -> Identity {
@@ -43,30 +39,15 @@ async fn pair(transport: &str) -> (RouterSocket, DealerSocket) {
 }
 
 fn fill(router: &RouterSocket) -> Vec<String> {
-    let texts = (0..).map(|number| format!("first {number}"));
-    texts
-        .take_while(|text| router.try_send_to(&ada(), text.as_str()).is_ok())
-        .collect()
-}
-
-async fn read_until_last(dealer: DealerSocket) -> Vec<String> {
-    let mut texts = Vec::new();
-    while texts.last().is_none_or(|text| text != "last") {
-        let message = dealer.recv().await.unwrap();
-        texts.push(message.text().into_owned());
-    }
-    texts
+    filled(|text| router.try_send_to(&ada(), text).is_ok())
 }
 
 #[tokio::test]
 async fn send_to_is_all_or_nothing() {
-    for (transport, polls) in TRANSPORTS
-        .iter()
-        .flat_map(|t| (0..POLLS).map(move |k| (t, k)))
-    {
+    for (transport, polls) in cases() {
         let (router, dealer) = pair(transport).await;
         let mut expected = fill(&router);
-        let reader = tokio::spawn(read_until_last(dealer));
+        let reader = tokio::spawn(read_until_last(dealer.into()));
         let sent = drop_after(polls, router.send_to(&ada(), "second")).await;
         expected.extend(sent.map(|sent| sent.map(|()| "second".to_owned()).unwrap()));
         within(router.send_to(&ada(), "last")).await.unwrap();
@@ -82,17 +63,14 @@ async fn send_to_is_all_or_nothing() {
 /// Flushing it may be given up, and the sink itself with what waits in it.
 #[tokio::test]
 async fn a_sink_sends_what_it_has_accepted_once() {
-    for (transport, polls) in TRANSPORTS
-        .iter()
-        .flat_map(|t| (0..POLLS).map(move |k| (t, k)))
-    {
+    for (transport, polls) in cases() {
         let (router, dealer) = pair(transport).await;
         let mut expected = fill(&router);
         let mut sink = router.sink();
         within(sink.feed((ada(), "second"))).await.unwrap();
         let mut dropped = router.sink();
         within(dropped.feed((ada(), "dropped"))).await.unwrap();
-        let reader = tokio::spawn(read_until_last(dealer));
+        let reader = tokio::spawn(read_until_last(dealer.into()));
         drop_after(polls, SinkExt::<(Identity, &str)>::flush(&mut sink)).await;
         let flush = drop_after(polls, SinkExt::<(Identity, &str)>::flush(&mut dropped)).await;
         drop(dropped);
@@ -168,10 +146,7 @@ async fn a_sender_that_is_dropped_passes_the_news_of_the_end_on() {
 #[tokio::test]
 async fn recv_loses_nothing() {
     const MESSAGES: usize = 12;
-    for (transport, polls) in TRANSPORTS
-        .iter()
-        .flat_map(|t| (1..POLLS).map(move |k| (t, k)))
-    {
+    for (transport, polls) in cases().filter(|(_, polls)| *polls > 0) {
         let (router, dealer) = pair(transport).await;
         let sender = tokio::spawn(async move {
             for number in 0..MESSAGES {
@@ -197,10 +172,7 @@ async fn recv_loses_nothing() {
 
 #[tokio::test]
 async fn a_dealer_loses_nothing_either_way() {
-    for (transport, polls) in TRANSPORTS
-        .iter()
-        .flat_map(|t| (0..POLLS).map(move |k| (t, k)))
-    {
+    for (transport, polls) in cases() {
         let (router, dealer) = pair(transport).await;
         let mut expected = Vec::new();
         for number in 0..8 {

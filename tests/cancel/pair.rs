@@ -1,20 +1,11 @@
 //! PAIR, sockets of any type, and a proxy, their futures dropped at every poll: nothing is lost,
 //! nothing comes twice.
 
-#![allow(clippy::unwrap_used)]
-
-#[path = "kit/dropping.rs"]
-mod dropping;
-
-use dropping::{POLLS, TRANSPORTS, drop_after, within};
+use crate::dropping::{cases, drop_after, within};
+use crate::{filled, read_until_last};
 use wirelark::{
     AnySocket, Context, DealerSocket, Endpoint, Message, PairSocket, Proxy, RepSocket, SocketType,
 };
-
-fn cases() -> impl Iterator<Item = (&'static str, usize)> {
-    let transports = TRANSPORTS.into_iter();
-    transports.flat_map(|transport| (0..POLLS).map(move |polls| (transport, polls)))
-}
 
 /// Small queues, so that senders wait.
 async fn couple(transport: &str) -> (PairSocket, PairSocket, Endpoint) {
@@ -32,18 +23,7 @@ async fn couple(transport: &str) -> (PairSocket, PairSocket, Endpoint) {
 }
 
 fn fill(pair: &PairSocket) -> Vec<String> {
-    let texts = (0..).map(|number| format!("first {number}"));
-    texts
-        .take_while(|text| pair.try_send(text.as_str()).is_ok())
-        .collect()
-}
-
-async fn read_until_last(pair: PairSocket) -> Vec<String> {
-    let mut texts = Vec::new();
-    while texts.last().is_none_or(|text| text != "last") {
-        texts.push(pair.recv().await.unwrap().text().into_owned());
-    }
-    texts
+    filled(|text| pair.try_send(text).is_ok())
 }
 
 #[tokio::test]
@@ -51,7 +31,7 @@ async fn send_is_all_or_nothing() {
     for (transport, polls) in cases() {
         let (bound, connected, _) = couple(transport).await;
         let mut expected = fill(&connected);
-        let reader = tokio::spawn(read_until_last(bound));
+        let reader = tokio::spawn(read_until_last(bound.into()));
         let any = AnySocket::from(&connected);
         let sent = drop_after(polls, async {
             if polls % 2 == 0 {

@@ -1,17 +1,12 @@
 //! REQ and REP, their futures dropped at every poll: no answer is lost, none comes for another question, and
 //! nobody else waits for ever.
 
-#![allow(clippy::unwrap_used)]
-
-#[path = "kit/dropping.rs"]
-mod dropping;
-
 use std::future::poll_fn;
 use std::pin::pin;
 use std::task::Poll;
 use std::time::Duration;
 
-use dropping::{POLLS, TRANSPORTS, drop_after, within};
+use crate::dropping::{POLLS, TRANSPORTS, cases, drop_after, within};
 use wirelark::{Context, RepSocket, ReqSocket, SocketBuilder};
 
 async fn exchange(transport: &str) -> (ReqSocket, RepSocket) {
@@ -86,54 +81,50 @@ async fn a_request_that_is_abandoned_lets_the_next_in_line_ask() {
 /// Many at once on one socket: one that is dropped takes no other's reply, wake-up or turn with it.
 #[tokio::test]
 async fn an_abandoned_request_leaves_the_others_alone() {
-    for transport in TRANSPORTS {
-        for polls in 0..POLLS {
-            let (req, rep) = exchange_with(transport, |req| req.correlate(true)).await;
-            let server = echo(rep.clone());
-            let others: Vec<_> = (0..4)
-                .map(|number| {
-                    let req = req.clone();
-                    tokio::spawn(async move {
-                        let question = format!("other {number}");
-                        let reply = req.request(question.as_str()).await.unwrap();
-                        assert_eq!(reply.text(), question);
-                    })
+    for (transport, polls) in cases() {
+        let (req, rep) = exchange_with(transport, |req| req.correlate(true)).await;
+        let server = echo(rep.clone());
+        let others: Vec<_> = (0..4)
+            .map(|number| {
+                let req = req.clone();
+                tokio::spawn(async move {
+                    let question = format!("other {number}");
+                    let reply = req.request(question.as_str()).await.unwrap();
+                    assert_eq!(reply.text(), question);
                 })
-                .collect();
-            if let Some(reply) = drop_after(polls, req.request("given up")).await {
-                assert_eq!(reply.unwrap().text(), "given up");
-            }
-            for other in others {
-                within(other).await.unwrap();
-            }
-            let reply = within(req.request("asked")).await.unwrap();
-            assert_eq!(reply.text(), "asked", "{transport}, {polls}");
-            assert_eq!(req.stats().connections, 1, "{transport}, {polls}");
-            within(rep.close()).await;
-            within(server).await.unwrap();
+            })
+            .collect();
+        if let Some(reply) = drop_after(polls, req.request("given up")).await {
+            assert_eq!(reply.unwrap().text(), "given up");
         }
+        for other in others {
+            within(other).await.unwrap();
+        }
+        let reply = within(req.request("asked")).await.unwrap();
+        assert_eq!(reply.text(), "asked", "{transport}, {polls}");
+        assert_eq!(req.stats().connections, 1, "{transport}, {polls}");
+        within(rep.close()).await;
+        within(server).await.unwrap();
     }
 }
 
 /// Whoever waits for the lock-step reply that another task found may give up; the reply stays.
 #[tokio::test]
 async fn a_reply_that_was_found_for_recv_stays() {
-    for transport in TRANSPORTS {
-        for polls in 0..POLLS {
-            let (req, rep) = exchange_with(transport, |req| req.correlate(true)).await;
-            let server = echo(rep.clone());
-            within(req.send("halves")).await.unwrap();
-            let other = req.clone();
-            let other = tokio::spawn(async move { other.request("whole").await });
-            let reply = match drop_after(polls, req.recv()).await {
-                Some(reply) => reply,
-                None => within(req.recv()).await,
-            };
-            assert_eq!(reply.unwrap().text(), "halves", "{transport}, {polls}");
-            assert_eq!(within(other).await.unwrap().unwrap().text(), "whole");
-            within(rep.close()).await;
-            within(server).await.unwrap();
-        }
+    for (transport, polls) in cases() {
+        let (req, rep) = exchange_with(transport, |req| req.correlate(true)).await;
+        let server = echo(rep.clone());
+        within(req.send("halves")).await.unwrap();
+        let other = req.clone();
+        let other = tokio::spawn(async move { other.request("whole").await });
+        let reply = match drop_after(polls, req.recv()).await {
+            Some(reply) => reply,
+            None => within(req.recv()).await,
+        };
+        assert_eq!(reply.unwrap().text(), "halves", "{transport}, {polls}");
+        assert_eq!(within(other).await.unwrap().unwrap().text(), "whole");
+        within(rep.close()).await;
+        within(server).await.unwrap();
     }
 }
 
@@ -164,38 +155,33 @@ async fn a_relaxed_send_is_all_or_nothing() {
 
 #[tokio::test]
 async fn lock_step_halves_can_be_dropped() {
-    for transport in TRANSPORTS {
-        for polls in 0..POLLS {
-            let (req, rep) = exchange(transport).await;
-            let server = echo(rep.clone());
-            let question = match drop_after(polls, req.send("first")).await {
-                Some(sent) => {
-                    sent.unwrap();
-                    "first"
-                }
-                // Nothing was sent: it is still our turn.
-                None => {
-                    within(req.send("second")).await.unwrap();
-                    "second"
-                }
-            };
-            let reply = match drop_after(polls, req.recv()).await {
-                Some(reply) => reply,
-                None => within(req.recv()).await,
-            };
-            assert_eq!(reply.unwrap().text(), question, "{transport}, {polls}");
-            within(rep.close()).await;
-            within(server).await.unwrap();
-        }
+    for (transport, polls) in cases() {
+        let (req, rep) = exchange(transport).await;
+        let server = echo(rep.clone());
+        let question = match drop_after(polls, req.send("first")).await {
+            Some(sent) => {
+                sent.unwrap();
+                "first"
+            }
+            // Nothing was sent: it is still our turn.
+            None => {
+                within(req.send("second")).await.unwrap();
+                "second"
+            }
+        };
+        let reply = match drop_after(polls, req.recv()).await {
+            Some(reply) => reply,
+            None => within(req.recv()).await,
+        };
+        assert_eq!(reply.unwrap().text(), question, "{transport}, {polls}");
+        within(rep.close()).await;
+        within(server).await.unwrap();
     }
 }
 
 #[tokio::test]
 async fn a_replier_loses_no_request() {
-    for (transport, polls) in TRANSPORTS
-        .iter()
-        .flat_map(|t| (0..POLLS).map(move |k| (t, k)))
-    {
+    for (transport, polls) in cases() {
         let (req, rep) = exchange(transport).await;
         let asker = tokio::spawn(async move {
             for question in ["1", "2", "3"] {
