@@ -4,9 +4,9 @@ use std::net::{Ipv4Addr, TcpListener};
 use std::sync::atomic::{AtomicU16, Ordering};
 
 /// Below the range from which the kernel takes ports for outgoing connections, so that none of
-/// those can take it away, or connect to itself.
+/// those can take it away, or connect to itself. What `support` gives to programs lies above it.
 const FIRST: u16 = 10_000;
-const COUNT: u16 = 20_000;
+const COUNT: u16 = 10_000;
 
 /// A port that nobody uses and that no other test of this process gets.
 pub(crate) fn free() -> u16 {

@@ -206,10 +206,10 @@ macro_rules! on_every_link {
             use crate::support::link::{Binder, Link, Transport};
 
             on_both_runtimes! {
-                tcp_we_bind => crate::$scenario(Link::new(Transport::Tcp, Binder::We));
-                tcp_they_bind => crate::$scenario(Link::new(Transport::Tcp, Binder::They));
-                ipc_we_bind => crate::$scenario(Link::new(Transport::Ipc, Binder::We));
-                ipc_they_bind => crate::$scenario(Link::new(Transport::Ipc, Binder::They));
+                tcp_we_bind => super::super::$scenario(Link::new(Transport::Tcp, Binder::We));
+                tcp_they_bind => super::super::$scenario(Link::new(Transport::Tcp, Binder::They));
+                ipc_we_bind => super::super::$scenario(Link::new(Transport::Ipc, Binder::We));
+                ipc_they_bind => super::super::$scenario(Link::new(Transport::Ipc, Binder::They));
             }
         }
     )+ };
@@ -222,8 +222,8 @@ macro_rules! on_every_transport {
             use crate::support::link::{Place, Transport};
 
             on_both_runtimes! {
-                tcp => crate::$scenario(Place::new(Transport::Tcp));
-                ipc => crate::$scenario(Place::new(Transport::Ipc));
+                tcp => super::super::$scenario(Place::new(Transport::Tcp));
+                ipc => super::super::$scenario(Place::new(Transport::Ipc));
             }
         }
     )+ };

@@ -1,12 +1,7 @@
 //! PAIR against pyzmq, sockets of a type chosen at run time, and a proxy of ours between programs of
 //! theirs.
 
-#![allow(clippy::unwrap_used, reason = "in a test an error is a failure")]
-
-#[macro_use]
-mod support;
-
-use support::{Attach as _, Link, Place, Python, assert_same, corpus, until_peers, within};
+use crate::support::{Attach as _, Link, Place, Python, assert_same, corpus, until_peers, within};
 use wirelark::{
     AnySocket, DealerSocket, DisconnectReason, Event, PairSocket, PullSocket, PushSocket,
     RouterSocket, SocketType, XPubSocket, XSubSocket, proxy,

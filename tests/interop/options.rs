@@ -1,13 +1,8 @@
 //! Options that show on the wire, against pyzmq: heartbeats, from either side.
 
-#![allow(clippy::unwrap_used, reason = "in a test an error is a failure")]
-
-#[macro_use]
-mod support;
-
 use std::time::Duration;
 
-use support::{Attach as _, Link, Python, within};
+use crate::support::{Attach as _, Link, Python, within};
 use wirelark::{DisconnectReason, Event, Heartbeat, PeerFault, PullSocket, PushSocket};
 
 on_every_link!(
@@ -21,7 +16,7 @@ fn ms(millis: u64) -> Duration {
 }
 
 /// Some messages, so that several PINGs have been answered on the way or not been needed.
-async fn exchange(push: &PushSocket, pull: &mut support::Peer) {
+async fn exchange(push: &PushSocket, pull: &mut crate::support::Peer) {
     for number in 0..100 {
         within(push.send(number.to_string())).await.unwrap();
         assert_eq!(pull.recv().await.text(), number.to_string());

@@ -1,12 +1,9 @@
 //! REQ and REP against pyzmq: every kind of message, both ways round, the envelopes that DEALER and
 //! ROUTER let us see and forge, and what a client learns when its server dies.
 
-#![allow(clippy::unwrap_used, reason = "in a test an error is a failure")]
-
-#[macro_use]
-mod support;
-
-use support::{Attach as _, Link, Peer, Place, Python, assert_same, corpus, until_peers, within};
+use crate::support::{
+    Attach as _, Link, Peer, Place, Python, assert_same, corpus, until_peers, within,
+};
 use wirelark::{DisconnectReason, Identity, Message, RepSocket, ReqSocket, RequestError};
 
 on_every_link!(

@@ -1,16 +1,7 @@
 //! XPUB and XSUB against pyzmq: what is asked for, shown, accepted and cancelled, messages against the
 //! stream, and matching turned round, both ways.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::panic,
-    reason = "in a test an error is a failure"
-)]
-
-#[macro_use]
-mod support;
-
-use support::{Attach as _, Link, Place, Python, assert_same, corpus_with_topic, within};
+use crate::support::{Attach as _, Link, Place, Python, assert_same, corpus_with_topic, within};
 use wirelark::{Message, PubSocket, SubSocket, SubscriberMessage, XPubSocket, XSubSocket};
 
 on_every_link!(

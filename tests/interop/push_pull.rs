@@ -1,12 +1,7 @@
 //! PUSH and PULL against pyzmq: every kind of message, both ways round, and what a pipeline
 //! promises when programs start late, are many, or are restarted.
 
-#![allow(clippy::unwrap_used, reason = "in a test an error is a failure")]
-
-#[macro_use]
-mod support;
-
-use support::{Attach as _, Link, Place, Python, assert_same, corpus, until_peers, within};
+use crate::support::{Attach as _, Link, Place, Python, assert_same, corpus, until_peers, within};
 use wirelark::{PullSocket, PushSocket};
 
 on_every_link!(

@@ -1,16 +1,7 @@
 //! What pyzmq sees of us beside a message, and what we see of pyzmq: socket type, identity, address,
 //! and the applications' own properties.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::panic,
-    reason = "in a test an error is a failure"
-)]
-
-#[macro_use]
-mod support;
-
-use support::{Link, Place, Python, assert_same, within};
+use crate::support::{Link, Place, Python, assert_same, within};
 use wirelark::{
     DisconnectReason, Event, Events, Identity, Metadata, PeerAddress, PullSocket, PushSocket,
     RepSocket, ReqSocket, SocketType,

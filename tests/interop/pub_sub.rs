@@ -5,12 +5,9 @@
 //! XPUB, which is a PUB that tells: a message of `1` and the prefix for a subscription, `0` and the
 //! prefix for its end.
 
-#![allow(clippy::unwrap_used, reason = "in a test an error is a failure")]
-
-#[macro_use]
-mod support;
-
-use support::{Attach as _, Link, Peer, Place, Python, assert_same, corpus_with_topic, within};
+use crate::support::{
+    Attach as _, Link, Peer, Place, Python, assert_same, corpus_with_topic, within,
+};
 use wirelark::{PubSocket, SubSocket};
 
 on_every_link!(

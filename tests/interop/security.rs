@@ -1,16 +1,6 @@
 //! PLAIN and CURVE against pyzmq: in both roles, whoever binds, with `zmq.auth`'s authenticator and its
 //! certificate files, and what each side learns when the other does not fit.
-#![cfg(feature = "curve")]
-#![allow(
-    clippy::unwrap_used,
-    clippy::panic,
-    reason = "in a test an error is a failure"
-)]
-
-#[macro_use]
-mod support;
-
-use support::{Attach as _, Link, Peer, Place, Python, assert_same, corpus, within};
+use crate::support::{Attach as _, Link, Peer, Place, Python, assert_same, corpus, within};
 use wirelark::{
     Access, Certificate, ClientKeys, DealerSocket, DisconnectReason, Event, Events, Incompatible,
     KeyPair, Login, Message, PairSocket, Passwords, PeerFault, PubSocket, PullSocket, PushSocket,
@@ -272,7 +262,7 @@ async fn every_family_under_curve(place: Place) {
 async fn certificates_of_both_are_known_to_each_other(place: Place) {
     let Some(python) = Python::find() else { return };
     let keys = Keys::new();
-    let folder = support::folder();
+    let folder = crate::support::folder();
     let saved = Certificate::of(&keys.client).save(folder.path(), "client");
     let (_, secret) = saved.unwrap();
     let loaded = Certificate::load(secret.unwrap()).unwrap().keys().unwrap();
@@ -290,7 +280,7 @@ async fn certificates_of_both_are_known_to_each_other(place: Place) {
     within(push.send("known")).await.unwrap();
     assert_same(&pull.recv().await, &"known".into());
 
-    let theirs = support::folder();
+    let theirs = crate::support::folder();
     let made = theirs.path().to_str().unwrap();
     let mut push = python.peer("PUSH").await;
     push.make_certificate(made, "theirs").await;
@@ -348,7 +338,7 @@ async fn a_client_that_pyzmq_refuses_gives_up(place: Place) {
     pull.wait_handshake_failed("AUTH").await;
 
     let keys = Keys::new();
-    let known = support::folder();
+    let known = crate::support::folder();
     let mut pull = python.peer("PULL").await;
     keys.make_server(&mut pull).await;
     let rule = format!("curve * {}", known.path().display());

@@ -1,10 +1,7 @@
 //! Do the pyzmq peers that the other tests lean on work among themselves? When an interoperability
 //! test fails, this tells whether the library or the test support is to blame.
 
-#[macro_use]
-mod support;
-
-use support::{Place, Python, assert_same, corpus};
+use crate::support::{Place, Python, assert_same, corpus};
 
 on_every_transport!(pipeline, subscription, request);
 

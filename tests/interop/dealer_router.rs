@@ -1,12 +1,9 @@
 //! DEALER and ROUTER against pyzmq: every kind of message, both ways round, names given, taken, handed
 //! over and made up, probes, and what outlives a restart.
 
-#![allow(clippy::unwrap_used, reason = "in a test an error is a failure")]
-
-#[macro_use]
-mod support;
-
-use support::{Attach as _, Link, Peer, Place, Python, assert_same, corpus, until_peers, within};
+use crate::support::{
+    Attach as _, Link, Peer, Place, Python, assert_same, corpus, until_peers, within,
+};
 use wirelark::{
     DealerSocket, DisconnectReason, Event, Identity, Message, RouterSocket, SendToError,
 };
