@@ -143,7 +143,8 @@ pub enum Event {
     /// The queue of a peer was full, and messages for it were dropped, as counted in
     /// [`Drops::full`](crate::Drops::full): by a PUB, XPUB or XSUB, by a ROUTER that
     /// [may](crate::SocketBuilder::drop_unroutable), or a reply of a REP. Told of the first one at once, and while that
-    /// goes on once a second for each peer at most, with the next message that is dropped. libzmq: none.
+    /// goes on once a second for each peer at most, with the next message that is dropped. So of a burst that is over
+    /// within a second only the first one is told: to count, ask [`stats`](crate::PubSocket::stats). libzmq: none.
     #[non_exhaustive]
     Dropping {
         /// The endpoint, as it was given to connect or resolved by bind.
@@ -199,15 +200,22 @@ impl Event {
         }
     }
 
+    /// The peer that it is about, where messages can pass, or could.
+    pub const fn peer(&self) -> Option<&Peer> {
+        match self {
+            Self::Ready { peer } | Self::Disconnected { peer, .. } => Some(peer),
+            Self::Dropping { peer, .. } => peer.as_ref(),
+            _ => None,
+        }
+    }
+
     /// The address of the peer that it is about, where there is one.
     pub fn address(&self) -> Option<&PeerAddress> {
         match self {
             Self::Accepted { address, .. }
             | Self::Connected { address, .. }
             | Self::HandshakeFailed { address, .. } => Some(address),
-            Self::Ready { peer } | Self::Disconnected { peer, .. } => Some(peer.address()),
-            Self::Dropping { peer, .. } => peer.as_ref().map(Peer::address),
-            _ => None,
+            _ => self.peer().map(Peer::address),
         }
     }
 }
@@ -354,6 +362,32 @@ mod tests {
         ];
         for (event, line) in lines {
             assert_eq!(event.to_string(), line);
+        }
+    }
+
+    #[test]
+    fn an_event_of_a_peer_names_it_and_its_address() {
+        let peer = Peer::somebody();
+        let dropping = |peer| Event::Dropping {
+            endpoint: "inproc://somebody".parse().unwrap(),
+            peer,
+            dropped: 1,
+        };
+        let of_a_peer = [
+            Event::Ready { peer: peer.clone() },
+            Event::Disconnected {
+                peer: peer.clone(),
+                reason: DisconnectReason::PeerClosed,
+                dropped: 0,
+            },
+            dropping(Some(peer.clone())),
+        ];
+        for event in of_a_peer {
+            assert_eq!(event.peer(), Some(&peer), "{event}");
+            assert_eq!(event.address(), Some(peer.address()), "{event}");
+        }
+        for event in [dropping(None), Event::Lagged { missed: 1 }] {
+            assert_eq!((event.peer(), event.address()), (None, None), "{event}");
         }
     }
 }

@@ -39,7 +39,7 @@ use crate::socket_type::SocketType;
 ///
 /// let (peer, message) = pull.recv_from().await?;
 /// assert_eq!(peer.socket_type(), SocketType::Push);
-/// println!("{} from {}", message.text(), peer.address());
+/// println!("{} from {peer}", message.text()); // 14 C from PUSH at tcp://127.0.0.1:…
 /// // Whether it really is in the cellar nobody knows.
 /// assert_eq!(peer.claims().property("X-Room"), Some(&b"cellar"[..]));
 /// # push.close().await;
@@ -210,6 +210,13 @@ impl Hash for Peer {
     }
 }
 
+/// Its type and its address, for people: `PUSH at tcp://192.0.2.1:40000`. Nothing that it claims.
+impl fmt::Display for Peer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} at {}", self.0.socket_type, self.0.address)
+    }
+}
+
 impl fmt::Debug for Peer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Peer")
@@ -306,6 +313,12 @@ mod tests {
         let (one, other) = (Peer::somebody(), Peer::somebody());
         assert_eq!(one, one.clone());
         assert_ne!(one, other);
+    }
+
+    #[test]
+    fn it_is_told_in_words_without_its_claims() {
+        let peer = Peer::calling_itself("a\nb".into());
+        assert_eq!(peer.to_string(), "PAIR at inproc peer");
     }
 
     #[test]

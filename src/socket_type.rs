@@ -110,16 +110,28 @@ impl fmt::Display for SocketType {
 }
 
 /// The text is not the name of a socket type.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("no socket type has this name")]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{given:?} is no socket type; known are {}", known())]
 #[non_exhaustive]
-pub struct UnknownSocketType;
+pub struct UnknownSocketType {
+    /// The text.
+    pub given: String,
+}
 
+fn known() -> String {
+    SocketType::ALL.map(SocketType::as_str).join(", ")
+}
+
+/// For what people write: in capitals or not. In a handshake only capitals count (RFC 37).
 impl FromStr for SocketType {
     type Err = UnknownSocketType;
 
     fn from_str(name: &str) -> Result<Self, Self::Err> {
-        Self::parse(name.as_bytes()).ok_or(UnknownSocketType)
+        let mut all = Self::ALL.into_iter();
+        all.find(|known| known.as_str().eq_ignore_ascii_case(name))
+            .ok_or_else(|| UnknownSocketType {
+                given: name.to_owned(),
+            })
     }
 }
 
@@ -154,7 +166,21 @@ mod tests {
     }
 
     #[test]
-    fn names_are_exact() {
+    fn people_write_names_as_they_like() {
+        for name in ["PUSH", "push", "Push"] {
+            assert_eq!(name.parse(), Ok(SocketType::Push), "{name}");
+        }
+        for (unknown, quoted) in [("", "\"\""), ("pus", "\"pus\""), ("PUB\n", "\"PUB\\n\"")] {
+            let error = unknown.parse::<SocketType>().unwrap_err();
+            assert_eq!(error.given, unknown);
+            let known = "PAIR, PUB, SUB, REQ, REP, DEALER, ROUTER, PULL, PUSH, XPUB, XSUB";
+            let told = format!("{quoted} is no socket type; known are {known}");
+            assert_eq!(error.to_string(), told);
+        }
+    }
+
+    #[test]
+    fn names_in_a_handshake_are_exact() {
         for known in SocketType::ALL {
             assert_eq!(SocketType::parse(known.as_str().as_bytes()), Some(known));
         }

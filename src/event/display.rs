@@ -27,9 +27,7 @@ impl fmt::Display for Event {
                 Some(wait) => write!(f, "cannot connect: {error}; again in {wait:?}"),
                 None => write!(f, "cannot connect: {error}; given up"),
             },
-            Self::Ready { peer } => {
-                write!(f, "{} at {} is ready", peer.socket_type(), peer.address())
-            }
+            Self::Ready { peer } => write!(f, "{peer} is ready"),
             Self::HandshakeFailed {
                 address, reason, ..
             } => write!(f, "handshake with {address} failed: {reason}"),

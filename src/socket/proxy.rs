@@ -7,6 +7,8 @@
 mod control;
 mod direction;
 
+use std::fmt;
+
 use super::any::AnySocket;
 use crate::error::ProxyError;
 use crate::message::Message;
@@ -93,6 +95,15 @@ pub enum ProxyEnd {
     },
 }
 
+impl fmt::Display for ProxyEnd {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Stopped => f.write_str("the proxy has been stopped"),
+            Self::Closed { socket_type } => write!(f, "the {socket_type} has been closed"),
+        }
+    }
+}
+
 /// A [`proxy`] that copies what passes, is watched, paused and stopped. libzmq:
 /// `zmq_proxy_steerable`.
 ///
@@ -137,7 +148,7 @@ impl Proxy {
             there: Direction::new(frontend.clone(), backend.clone()),
             back: Direction::new(backend, frontend),
             capture: None,
-            control: ProxyControl::default(),
+            control: ProxyControl::new(),
         }
     }
 
@@ -243,4 +254,21 @@ const fn sends(socket_type: SocketType) -> bool {
 const fn captures(socket_type: SocketType) -> bool {
     use SocketType::{Dealer, Pair, Pub, Push, XPub};
     matches!(socket_type, Pub | XPub | Push | Dealer | Pair)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_end_is_told_in_words() {
+        let socket_type = SocketType::Pull;
+        let ends = [
+            (ProxyEnd::Stopped, "the proxy has been stopped"),
+            (ProxyEnd::Closed { socket_type }, "the PULL has been closed"),
+        ];
+        for (end, words) in ends {
+            assert_eq!(end.to_string(), words);
+        }
+    }
 }

@@ -39,8 +39,8 @@ use crate::wire::subscription::Subscription;
 ///
 /// An XPUB wants to be read: what a peer has asked for or said and nobody has received counts
 /// against its queue ([`recv_hwm`](crate::SocketBuilder::recv_hwm)). When that is full nothing more
-/// is read from this peer, so its further subscriptions take no effect until somebody receives. A
-/// publisher that does not care is a PUB.
+/// is read from this peer, so its further subscriptions take no effect until somebody receives. With 100,000 unread
+/// ones of all peers together, or 256 MiB, that goes for every peer. A publisher that does not care is a PUB.
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread")]

@@ -20,7 +20,7 @@ pub(super) enum State {
 
 /// Pauses, resumes, stops and watches a [`Proxy`](crate::Proxy). Got from its `control` method;
 /// cheap to clone, and of use from any task or thread.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct ProxyControl(Arc<Shared>);
 
 #[derive(Debug, Default)]
@@ -31,8 +31,12 @@ struct Shared {
 }
 
 impl ProxyControl {
+    pub(super) fn new() -> Self {
+        Self(Arc::default())
+    }
+
     /// Messages stay where they are from now on: in the queues of the two sockets, which stop their
-    /// peers when they are full. What is just being moved, a thousand messages each way at most, still goes
+    /// peers when they are full. What is just being moved, 1,024 messages each way at most, still goes
     /// on. A proxy that has been stopped stays stopped.
     pub fn pause(&self) {
         self.order(State::Pause);
