@@ -1,4 +1,4 @@
-//! A process of its own for a test that measures its process, in which others run at the same time.
+//! A process of its own for a test about its whole process, in which others run at the same time.
 
 use std::process::Command;
 

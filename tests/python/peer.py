@@ -22,6 +22,7 @@ deadline, and the end of the input, which comes when the test ends in whatever w
 """
 
 import collections
+import fcntl
 import select
 import sys
 
@@ -32,6 +33,8 @@ from zmq.utils.monitor import recv_monitor_message
 
 # Shorter than the deadline of the tests, so that a failure comes with a reason and not as silence.
 DEADLINE_MS = 60_000
+# The long messages of the tests in a few pieces: for each, both sides wait for the processor.
+PIPE_BYTES = 1 << 20
 EVENTS = (
     zmq.EVENT_HANDSHAKE_SUCCEEDED
     | zmq.EVENT_HANDSHAKE_FAILED_AUTH
@@ -128,7 +131,16 @@ def answer(line, frames=()):
     sys.stdout.buffer.flush()
 
 
+def widen(pipe):
+    try:
+        fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
+    except (AttributeError, OSError):
+        pass  # not on this system: it takes longer
+
+
 def main(socket_type):
+    widen(sys.stdin)
+    widen(sys.stdout)
     peer = Peer(socket_type)
     answer("ok")
     for order in iter(peer.next_order, b""):

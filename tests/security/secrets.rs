@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use wirelark::Passwords;
 
+use super::kit::alone::is_alone;
 use super::*;
 
 /// Everything that is written to it.
@@ -24,6 +25,10 @@ impl Write for Log {
 
 #[tokio::test(flavor = "current_thread")]
 async fn no_secret_is_in_any_log_event_error_or_debug_output() {
+    // What `tracing` finds first on a thread where nobody listens, it tells nobody from there on.
+    if !is_alone("secrets::no_secret_is_in_any_log_event_error_or_debug_output") {
+        return;
+    }
     let log = Log::default();
     let writer = log.clone();
     let subscriber = tracing_subscriber::fmt()
