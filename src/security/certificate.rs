@@ -108,7 +108,8 @@ impl Certificate {
     /// Reads a certificate from either file of pyzmq or CZMQ. Blocks while the file is read.
     ///
     /// *Errors*: the file cannot be read, is larger than 64 KiB, is not text, has no public key, or has keys that
-    /// are malformed or do not belong together. No error repeats what stands in the file.
+    /// are malformed or do not belong together. No error repeats what stands in the file, which may have the two
+    /// keys in each other's place.
     pub fn load(path: impl AsRef<Path>) -> Result<Self, CertificateError> {
         let path = path.as_ref();
         let text = read(path).map_err(|source| CertificateError::File {
@@ -403,13 +404,21 @@ mod tests {
             (
                 &swapped,
                 Key(KeyError::NoPair {
-                    public: *other.public(),
+                    public: *Certificate::parse(PYZMQ).unwrap().public_key(),
                 }),
             ),
         ];
         for (text, problem) in cases {
             assert_eq!(Certificate::parse(text), Err(problem), "{text}");
         }
+        // Nor is the secret key told to whoever takes it for the public one.
+        let mixed_up = PYZMQ.replace("public", "other").replace("secret", "public");
+        let problem = Certificate::parse(&mixed_up.replace("other", "secret")).unwrap_err();
+        assert!(matches!(problem, Key(KeyError::NoPair { .. })));
+        assert!(
+            !format!("{problem} {problem:?}").contains("D:)Q"),
+            "{problem}"
+        );
         let folder = tempfile::tempdir().unwrap();
         let large = folder.path().join("large.key");
         std::fs::write(&large, vec![b'#'; FILE_MAX + 1]).unwrap();

@@ -159,8 +159,9 @@ impl KeyPair {
     /// *Errors*: they do not belong together. Nobody could talk to a socket with such keys, and libzmq
     /// finds it out only by handshakes that fail.
     pub fn new(public: PublicKey, secret: SecretKey) -> Result<Self, KeyError> {
-        if secret.public() != public {
-            return Err(KeyError::NoPair { public });
+        let own = secret.public();
+        if own != public {
+            return Err(KeyError::NoPair { public: own });
         }
         Ok(Self { public, secret })
     }
@@ -193,10 +194,11 @@ pub enum KeyError {
     #[error("a key is 40 characters of Z85 (RFC 32), which this is not")]
     NotZ85,
     /// The secret key belongs to another public key.
-    #[error("the secret key does not belong to the public key {public}")]
+    #[error("the secret key belongs to another public key, {public}")]
     #[non_exhaustive]
     NoPair {
-        /// The public key as it was given.
+        /// The public key that belongs to it. The one that was given is not repeated: whoever has mixed up
+        /// the two has given the secret one there.
         public: PublicKey,
     },
 }
@@ -225,9 +227,9 @@ mod tests {
         assert!(KeyPair::new(PUBLIC.parse().unwrap(), secret.clone()).is_ok());
         let other = KeyPair::generate().unwrap();
         assert_eq!(
-            KeyPair::new(*other.public(), secret),
+            KeyPair::new(*other.public(), secret.clone()),
             Err(KeyError::NoPair {
-                public: *other.public()
+                public: secret.public()
             })
         );
     }
@@ -249,5 +251,10 @@ mod tests {
         let error = slip.parse::<SecretKey>().unwrap_err();
         assert!(!format!("{error} {error:?}").contains("D:)Q"));
         assert!(slip.parse::<PublicKey>().is_err());
+        // Each taken for the other.
+        let public = PublicKey::from_bytes(*keys.secret().expose_bytes());
+        let secret = SecretKey::from_bytes(*keys.public().as_bytes());
+        let error = KeyPair::new(public, secret).unwrap_err();
+        assert!(!format!("{error} {error:?}").contains("D:)Q"), "{error}");
     }
 }
