@@ -80,8 +80,8 @@ pub enum Security {
         /// server that lets anybody in.
         keys: KeyPair,
     },
-    /// Encrypts, and has every peer prove that it has a key. libzmq: `ZMQ_CURVE_SERVER`,
-    /// `ZMQ_CURVE_SECRETKEY`.
+    /// Encrypts, and has every peer prove that it has a key; [`ClientKeys`](crate::ClientKeys) shows both sides.
+    /// libzmq: `ZMQ_CURVE_SERVER`, `ZMQ_CURVE_SECRETKEY`.
     #[cfg(feature = "curve")]
     CurveServer {
         /// Our own. Peers have to know the public half beforehand.

@@ -12,18 +12,48 @@ use super::keys::PublicKey;
 /// Lets in who has proved one of these keys, and refuses every other mechanism. The user is the key in
 /// Z85, as with pyzmq's authenticator.
 ///
-/// ```
-/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// use wirelark::{Access, ClientKeys, KeyPair, Security};
+/// Both sides with files as pyzmq's `zmq.auth.create_certificates` makes them, or the example `keygen`; either side may
+/// be pyzmq instead:
 ///
-/// let (server, client) = (KeyPair::generate()?, KeyPair::generate()?);
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use wirelark::{Access, Certificate, ClientKeys, PullSocket, PushSocket, Security};
+///
+/// # use wirelark::KeyPair;
+/// # let (ours, theirs, clients) = (tempfile::tempdir()?, tempfile::tempdir()?, tempfile::tempdir()?);
+/// # let (ours, theirs, clients) = (ours.path(), theirs.path(), clients.path());
+/// # Certificate::of(&KeyPair::generate()?).save(ours, "server")?;
+/// # Certificate::of(&KeyPair::generate()?).save(theirs, "ada")?;
+/// # std::fs::copy(theirs.join("ada.key"), clients.join("ada.key"))?;
+/// # std::fs::copy(ours.join("server.key"), theirs.join("server.key"))?;
+/// // The server has its own pair, and in a directory the public keys of those who may come in.
+/// let own = Certificate::load(ours.join("server.key_secret"))?;
 /// let security = Security::CurveServer {
-///     keys: server,
-///     access: Access::by(ClientKeys::new([*client.public()])),
+///     keys: own.keys().ok_or("this is the public half")?,
+///     access: Access::by(ClientKeys::load(clients)?),
 /// };
+/// let pull = PullSocket::builder().security(security).build();
+/// let endpoint = pull.bind("tcp://127.0.0.1:*").await?;
+///
+/// // A client has its own pair, and the public key of the server.
+/// let own = Certificate::load(theirs.join("ada.key_secret"))?;
+/// let security = Security::Curve {
+///     server: *Certificate::load(theirs.join("server.key"))?.public_key(),
+///     keys: own.keys().ok_or("this is the public half")?,
+/// };
+/// let push = PushSocket::builder().security(security).build();
+/// push.connect(endpoint)?;
+/// push.send("hello").await?;
+///
+/// let (peer, _) = pull.recv_from().await?;
+/// assert_eq!(peer.user().map(|user| user.id()), Some(&*own.public_key().to_string()));
+/// # push.close().await;
 /// # Ok(())
 /// # }
 /// ```
+///
+/// Who is turned away, and why, is told by the [`Event::HandshakeFailed`](crate::Event::HandshakeFailed) of the server.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ClientKeys {
     known: HashSet<PublicKey>,

@@ -290,3 +290,29 @@ async fn heartbeats_pass_every_mechanism() {
         beats_on(&peer, &mut events).await;
     }
 }
+
+/// What a socket says by itself goes the way of messages: encrypted, and counted with them.
+#[tokio::test]
+async fn a_probe_passes_every_mechanism() {
+    for Mechanism {
+        name,
+        client,
+        server,
+        keys,
+    } in mechanisms()
+    {
+        let access = answers(|_| Verdict::admit("ada"));
+        let builder = RouterSocket::builder().security(server(access, &keys));
+        let router = builder.build();
+        let endpoint = soon(router.bind("tcp://127.0.0.1:*")).await.unwrap();
+        let dealer = DealerSocket::builder().probe(true).security(client).build();
+        dealer.connect(&endpoint).unwrap();
+        let (known_as, probe) = soon(router.recv()).await.unwrap();
+        assert_eq!(probe.text(), "", "{name}");
+        soon(dealer.send("hello")).await.unwrap();
+        let (_, message) = soon(router.recv()).await.unwrap();
+        assert_eq!(message.text(), "hello", "{name}");
+        soon(router.send_to(&known_as, "hello")).await.unwrap();
+        assert_eq!(soon(dealer.recv()).await.unwrap().text(), "hello", "{name}");
+    }
+}

@@ -45,6 +45,29 @@ fn server_of(cipher: &'static dyn Cipher, keys: KeyPair) -> Listener {
     })
 }
 
+/// The points of small order, each in every spelling: whatever our secret is, they share zero with it.
+fn weak_keys() -> Vec<[u8; 32]> {
+    let one = std::array::from_fn(|at| u8::from(at == 0));
+    // Around the prime, 2^255 - 19: less by one, zero again, and one again.
+    let around = [0xec, 0xed, 0xee].map(|first| {
+        let mut key = [0xff; 32];
+        (key[0], key[31]) = (first, 0x7f);
+        key
+    });
+    // Those of order eight.
+    let eighth = [
+        "e0eb7a7c3b41b8ae1656e3faf19fc46ada098deb9c32b1fd866205165f49b800",
+        "5f9c95bca3508c24b1d0b1559c83ef5b04445cc4581c8e86d8224eddd09f1157",
+    ];
+    let eighth = eighth.map(|hex| {
+        std::array::from_fn(|at| u8::from_str_radix(&hex[2 * at..2 * at + 2], 16).unwrap())
+    });
+    let all = [&[[0; 32], one][..], &around, &eighth].concat();
+    // With the bit, too, that nobody looks at.
+    let high = |key: &[u8; 32]| std::array::from_fn(|at| key[at] | (u8::from(at == 31) << 7));
+    all.iter().flat_map(|key| [*key, high(key)]).collect()
+}
+
 /// Splits bytes into the frames they are.
 fn split(mut bytes: &[u8]) -> Vec<Vec<u8>> {
     let mut frames = Vec::new();
