@@ -150,7 +150,7 @@ impl Server {
                 change = changes.recv() => {
                     let change = change?;
                     let key = change.text();
-                    let value = String::from_utf8_lossy(change.frame(1).unwrap_or_default());
+                    let value = change.frame_text(1).unwrap_or_default();
                     if key.is_empty() || table.entries.len() >= ENTRIES_MAX {
                         eprintln!("{change:?} is turned away");
                         continue;

@@ -103,8 +103,8 @@ fn describe(message: &Message) -> String {
 }
 
 fn describe_news(message: &Message) -> String {
-    let content = message.frame(1).unwrap_or_default();
-    format!("{} {}", message.text(), String::from_utf8_lossy(content))
+    let content = message.frame_text(1).unwrap_or_default();
+    format!("{} {content}", message.text())
 }
 
 #[derive(Args)]

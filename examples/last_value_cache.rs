@@ -172,8 +172,8 @@ impl Subscriber {
         let outcome = until_ctrl_c(async {
             loop {
                 let update = subscriber.recv().await?;
-                let value = update.frame(1).unwrap_or_default();
-                println!("{}: {}", update.text(), String::from_utf8_lossy(value));
+                let value = update.frame_text(1).unwrap_or_default();
+                println!("{}: {value}", update.text());
             }
         })
         .await;

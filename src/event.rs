@@ -171,7 +171,7 @@ pub enum Event {
         /// The endpoint, as it was given to connect or resolved by bind.
         endpoint: Endpoint,
     },
-    /// This reader was too slow: the oldest events were dropped.
+    /// This reader was more than 4,096 events behind: the oldest were dropped. See [`Events`](crate::Events).
     #[non_exhaustive]
     Lagged {
         /// How many.

@@ -215,6 +215,11 @@ impl Message {
         String::from_utf8_lossy(self.first())
     }
 
+    /// The frame at `index` as [`text`](Self::text).
+    pub fn frame_text(&self, index: usize) -> Option<Cow<'_, str>> {
+        self.frame(index).map(String::from_utf8_lossy)
+    }
+
     /// The frames in order.
     pub fn frames(&self) -> Frames<'_> {
         Frames(match &self.repr {
@@ -445,6 +450,15 @@ mod tests {
             message.frame_bytes(0).map(|b| b.as_ptr()),
             Some(large.as_ptr())
         );
+    }
+
+    #[test]
+    fn any_frame_is_text() {
+        let message = Message::from([&b"topic"[..], b"4 \xff"]);
+        let text = |index| message.frame_text(index);
+        assert_eq!(text(0), Some(message.text()));
+        assert_eq!(text(1).as_deref(), Some("4 \u{fffd}"));
+        assert_eq!(text(2), None);
     }
 
     proptest! {
