@@ -125,10 +125,6 @@ impl Traffic {
             return Err(ended(reason));
         }
         let now = Instant::now();
-        if self.connection.deadline().is_some_and(|at| at <= now) {
-            self.hear(cx, now)?;
-        }
-        self.check_timers(now)?;
         for _ in 0..TURNS {
             let wrote = self.write_some(cx)?;
             let had_nothing_to_say = self.connection.outgoing().is_empty();
@@ -140,6 +136,7 @@ impl Traffic {
             }
             self.active = true;
         }
+        self.check_timers(now)?;
         cx.waker().wake_by_ref();
         Ok(())
     }
@@ -269,17 +266,6 @@ impl Traffic {
         }
     }
 
-    /// Comes before a peer is found silent: something else may have had this thread for longer than it may be, and
-    /// what it has said lies there.
-    fn hear(&mut self, cx: &mut Context<'_>, now: Instant) -> Result<(), DisconnectReason> {
-        if self.read_some(cx, now)? {
-            self.active = true;
-            // What has been read counts as heard when it is decoded.
-            self.read_some(cx, now)?;
-        }
-        Ok(())
-    }
-
     /// Reads into the void until the peer hangs up.
     fn read_nothing(&mut self, cx: &mut Context<'_>) -> Result<bool, DisconnectReason> {
         let mut void = [0; 4096];
@@ -292,7 +278,8 @@ impl Traffic {
         }
     }
 
-    /// Does what is due.
+    /// Does what is due. Comes after reading: something else may have had this thread for longer than a peer may be
+    /// silent, and what it has said lies there.
     fn check_timers(&mut self, now: Instant) -> Result<(), DisconnectReason> {
         if self.farewell.is_some_and(|at| at <= now) {
             return Err(DisconnectReason::Closed);
@@ -312,11 +299,11 @@ impl Traffic {
 
     /// Before waiting: sees to it that the next deadline wakes the task.
     fn arm(&mut self, cx: &mut Context<'_>, now: Instant) -> Result<(), DisconnectReason> {
-        if self.active && self.idle_check.is_none() {
-            self.idle_check = Some(now + IDLE);
-            self.active = false;
-        }
         loop {
+            if self.active && self.idle_check.is_none() {
+                self.idle_check = Some(now + IDLE);
+                self.active = false;
+            }
             let next = [self.idle_check, self.connection.deadline(), self.farewell];
             let Some(next) = next.into_iter().flatten().min() else {
                 self.timer = None;
