@@ -337,3 +337,37 @@ async fn an_old_version_is_no_way_past_a_mechanism() {
         assert!(pull.try_recv().is_err());
     }
 }
+
+/// However long the authenticator itself may take.
+#[tokio::test]
+async fn the_deadline_of_the_handshake_holds_for_the_verdict() {
+    for Mechanism {
+        name,
+        client,
+        server,
+        keys,
+    } in mechanisms()
+    {
+        let (asked, mut asks) = tokio::sync::mpsc::channel(1);
+        let silence = from_fn(move |_| {
+            let _ = asked.try_send(());
+            std::future::pending()
+        });
+        let access = Access::by(silence).deadline(Duration::from_secs(3_600));
+        let pull = PullSocket::builder()
+            .security(server(access, &keys))
+            .handshake_timeout(Duration::from_millis(200))
+            .build();
+        let mut events = pull.events();
+        let endpoint = soon(pull.bind("tcp://127.0.0.1:*")).await.unwrap();
+        let push = PushSocket::builder().security(client).build();
+        push.connect(&endpoint).unwrap();
+        soon(asks.recv()).await.unwrap();
+        let reason = failure(&mut events).await;
+        assert!(
+            matches!(reason, DisconnectReason::HandshakeTimeout { .. }),
+            "{name}: {reason:?}"
+        );
+        assert!(pull.peers().is_empty());
+    }
+}
