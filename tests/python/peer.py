@@ -35,6 +35,8 @@ from zmq.utils.monitor import recv_monitor_message
 DEADLINE_MS = 60_000
 # The long messages of the tests in a few pieces: for each, both sides wait for the processor.
 PIPE_BYTES = 1 << 20
+# Not that of `sys`: under PYTHONUNBUFFERED, that writes a part only when a signal comes in the middle.
+OUTPUT = open(sys.stdout.fileno(), "wb", closefd=False)
 EVENTS = (
     zmq.EVENT_HANDSHAKE_SUCCEEDED
     | zmq.EVENT_HANDSHAKE_FAILED_AUTH
@@ -125,10 +127,10 @@ def read_frames(lengths):
 
 
 def answer(line, frames=()):
-    sys.stdout.buffer.write(line.encode() + b"\n")
+    OUTPUT.write(line.encode() + b"\n")
     for frame in frames:
-        sys.stdout.buffer.write(frame)
-    sys.stdout.buffer.flush()
+        OUTPUT.write(frame)
+    OUTPUT.flush()
 
 
 def widen(pipe):
