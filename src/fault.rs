@@ -176,6 +176,9 @@ pub enum SecurityFault {
         /// What it belongs to.
         command: &'static str,
     },
+    /// A frame came as it is after the keys had been agreed upon.
+    #[error("a frame is not encrypted")]
+    NotEncrypted,
     /// The peer does not vouch for the key that it uses in this connection.
     #[error("the client's key does not vouch for the key of this connection")]
     Vouch,

@@ -6,7 +6,6 @@
 //! rise; but a frame by itself does not say to which message it belongs, and whoever could leave out single ones
 //! would make new messages out of the parts of others. A stream loses nothing by itself.
 
-use super::super::unexpected;
 use super::cipher::{Cipher, Key, TAG};
 use crate::fault::{PeerFault, ProtocolError, SecurityFault};
 use crate::wire::frame;
@@ -123,7 +122,7 @@ impl Opener {
             what,
         };
         if !body.starts_with(NAME) {
-            return Err(unexpected(body));
+            return Err(SecurityFault::NotEncrypted.into());
         }
         let (head, sealed) = body
             .split_at_mut_checked(HEAD)

@@ -107,7 +107,7 @@ fn nothing_in_the_clear_is_heard_after_the_handshake() {
     ] {
         let mut scene = Scene::ready();
         scene.server.feed(&clear);
-        assert!(scene.server.heard.fault.is_some());
+        assert_eq!(*fault(&scene.server), SecurityFault::NotEncrypted.into());
         assert!(scene.server.heard.messages.is_empty() && scene.server.heard.sent.is_empty());
     }
 }
