@@ -13,4 +13,6 @@ import sys
 LIFETIME_SECONDS = 300
 
 signal.alarm(LIFETIME_SECONDS)
+# Whoever is started in the background by a script ignores it, and so does all that it starts.
+signal.signal(signal.SIGINT, signal.SIG_DFL)
 os.execv(sys.argv[1], sys.argv[1:])
