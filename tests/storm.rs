@@ -1,13 +1,15 @@
 //! Many tasks on the handles of one PUSH and one PULL, most of whose futures are dropped half way:
 //! every message that was accepted arrives, once.
 
-use std::future::poll_fn;
-use std::pin::pin;
+#[path = "kit/dropping.rs"]
+#[allow(dead_code, reason = "others use the rest")]
+mod dropping;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::task::Poll;
 use std::time::Duration;
 
+use dropping::drop_after;
 use tokio::task::JoinSet;
 use wirelark::{Context, Message, PullSocket, PushSocket};
 
@@ -27,19 +29,6 @@ impl Dice {
     }
 }
 
-/// Polls at most so many times, with a turn for others after each.
-async fn drop_after<T>(polls: u64, future: impl Future<Output = T>) -> Option<T> {
-    let mut future = pin!(future);
-    for _ in 0..polls {
-        let poll = poll_fn(|cx| Poll::Ready(future.as_mut().poll(cx))).await;
-        if let Poll::Ready(output) = poll {
-            return Some(output);
-        }
-        tokio::task::yield_now().await;
-    }
-    None
-}
-
 /// Sends until so many messages of this sender have been accepted.
 async fn send_all(push: PushSocket, sender: u64) {
     let mut dice = Dice(0x9e37_79b9_7f4a_7c15 ^ (sender + 1));
@@ -49,14 +38,16 @@ async fn send_all(push: PushSocket, sender: u64) {
         let accepted = match dice.roll(4) {
             0 => push.send(text).await.is_ok(),
             1 => push.try_send(text).is_ok(),
-            2 => match drop_after(dice.roll(4), push.reserve()).await {
+            2 => match drop_after(dice.roll(4) as usize, push.reserve()).await {
                 Some(Ok(permit)) if dice.roll(2) == 0 => {
                     permit.send(text);
                     true
                 }
                 _ => false,
             },
-            _ => drop_after(dice.roll(4), push.send(text)).await.is_some(),
+            _ => drop_after(dice.roll(4) as usize, push.send(text))
+                .await
+                .is_some(),
         };
         if accepted {
             number += 1;
@@ -73,7 +64,7 @@ async fn receive_all(pull: PullSocket, receiver: u64, count: Arc<AtomicU64>) -> 
     loop {
         let received = match dice.roll(2) {
             0 => Some(pull.recv().await),
-            _ => drop_after(dice.roll(4), pull.recv()).await,
+            _ => drop_after(dice.roll(4) as usize, pull.recv()).await,
         };
         match received {
             Some(Ok(message)) => {

@@ -1,11 +1,9 @@
 //! The futures of pipelines, subscribers, endpoints and close, dropped at every poll: nothing is lost, nothing comes
 //! twice, and no wake-up is swallowed that somebody else waits for.
 
-use std::future::poll_fn;
 use std::pin::pin;
-use std::task::Poll;
 
-use crate::dropping::{POLLS, cases, drop_after, within};
+use crate::dropping::{POLLS, cases, drop_after, poll_once, within};
 use crate::{filled, read_until_last};
 use wirelark::{Context, Endpoint, PubSocket, PullSocket, PushSocket, SubSocket};
 
@@ -50,8 +48,7 @@ async fn a_sender_that_is_dropped_wakes_the_next() {
         let second = {
             // First in line, and dropped after the wake-up has come.
             let mut first = pin!(push.send("first in line"));
-            let poll = poll_fn(|cx| Poll::Ready(first.as_mut().poll(cx))).await;
-            assert!(poll.is_pending());
+            assert!(poll_once(first.as_mut()).await.is_pending());
             let second = tokio::spawn(async move { next.send("second in line").await });
             for _ in 0..polls {
                 tokio::task::yield_now().await;

@@ -1,10 +1,8 @@
 //! The futures of XPUB and XSUB, dropped at every poll.
 
-use std::future::poll_fn;
 use std::pin::pin;
-use std::task::Poll;
 
-use crate::dropping::{cases, drop_after, within};
+use crate::dropping::{cases, drop_after, poll_once, within};
 use crate::{filled, read_until_last};
 use futures::SinkExt;
 use wirelark::{Context, Message, SubSocket, SubscriberMessage, XPubSocket, XSubSocket};
@@ -63,8 +61,7 @@ async fn a_sender_that_gives_up_does_not_hold_up_the_next() {
         let (first, second) = (publisher.clone(), publisher.clone());
         let second = {
             let mut first = pin!(first.send("first in line"));
-            let poll = poll_fn(|cx| Poll::Ready(first.as_mut().poll(cx))).await;
-            if poll.is_ready() {
+            if poll_once(first.as_mut()).await.is_ready() {
                 continue; // the connection was quicker
             }
             let second = tokio::spawn(async move { second.send("last").await });

@@ -1,12 +1,10 @@
 //! REQ and REP, their futures dropped at every poll: no answer is lost, none comes for another question, and
 //! nobody else waits for ever.
 
-use std::future::poll_fn;
 use std::pin::pin;
-use std::task::Poll;
 use std::time::Duration;
 
-use crate::dropping::{POLLS, TRANSPORTS, cases, drop_after, within};
+use crate::dropping::{POLLS, TRANSPORTS, cases, drop_after, poll_once, within};
 use wirelark::{Context, RepSocket, ReqSocket, SocketBuilder};
 
 async fn exchange(transport: &str) -> (ReqSocket, RepSocket) {
@@ -208,8 +206,7 @@ async fn a_request_after_one_that_was_read_and_given_up_gets_its_answer() {
         for _ in 0..5 {
             {
                 let mut request = pin!(req.request("given up"));
-                let poll = poll_fn(|cx| Poll::Ready(request.as_mut().poll(cx))).await;
-                assert!(poll.is_pending());
+                assert!(poll_once(request.as_mut()).await.is_pending());
                 let received = tokio::select! {
                     received = within(rep.recv()) => received.unwrap(),
                     _ = request => unreachable!("nobody has answered"),

@@ -1,13 +1,11 @@
 //! The futures of ROUTER and DEALER, dropped at every poll: nothing is lost, nothing comes twice, and no
 //! wake-up is swallowed that somebody else waits for.
 
-use std::future::poll_fn;
 use std::pin::pin;
-use std::task::Poll;
 
 use futures::SinkExt;
 
-use crate::dropping::{POLLS, cases, drop_after, within};
+use crate::dropping::{POLLS, cases, drop_after, poll_once, within};
 use crate::{filled, read_until_last};
 use wirelark::{Context, DealerSocket, Identity, RouterSocket};
 
@@ -96,8 +94,7 @@ async fn a_sender_that_is_dropped_wakes_the_next() {
             // First in line, and dropped after the wake-up has come.
             let name = ada();
             let mut first = pin!(router.send_to(&name, "first in line"));
-            let poll = poll_fn(|cx| Poll::Ready(first.as_mut().poll(cx))).await;
-            assert!(poll.is_pending());
+            assert!(poll_once(first.as_mut()).await.is_pending());
             let next = router.clone();
             let second = tokio::spawn(async move { next.send_to(&ada(), "second in line").await });
             for _ in 0..polls {
@@ -123,8 +120,7 @@ async fn a_sender_that_is_dropped_passes_the_news_of_the_end_on() {
         let waiting = {
             let name = ada();
             let mut first = pin!(router.send_to(&name, "first in line"));
-            let poll = poll_fn(|cx| Poll::Ready(first.as_mut().poll(cx))).await;
-            assert!(poll.is_pending());
+            assert!(poll_once(first.as_mut()).await.is_pending());
             let waiting: Vec<_> = (0..3)
                 .map(|_| {
                     let next = router.clone();

@@ -1,7 +1,7 @@
 //! Dropping futures at every poll: what the tests of cancel safety share.
 
 use std::future::poll_fn;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::task::Poll;
 use std::time::Duration;
 
@@ -25,12 +25,16 @@ pub(crate) async fn within<T>(future: impl Future<Output = T>) -> T {
         .expect("a wake-up was lost")
 }
 
+/// Polls a future once, and leaves it as it is then.
+pub(crate) async fn poll_once<F: Future>(mut future: Pin<&mut F>) -> Poll<F::Output> {
+    poll_fn(|cx| Poll::Ready(future.as_mut().poll(cx))).await
+}
+
 /// Polls a future so many times, with a turn for every other task after each, and drops it.
 pub(crate) async fn drop_after<T>(polls: usize, future: impl Future<Output = T>) -> Option<T> {
     let mut future = pin!(future);
     for _ in 0..polls {
-        let poll = poll_fn(|cx| Poll::Ready(future.as_mut().poll(cx))).await;
-        if let Poll::Ready(output) = poll {
+        if let Poll::Ready(output) = poll_once(future.as_mut()).await {
             return Some(output);
         }
         tokio::task::yield_now().await;
